@@ -1,0 +1,70 @@
+"""The closed set of refusals a client can be given.
+
+Every refusal has a status, a response code (RFC 5530 and the RFC that defines it) and one fixed sentence. Nothing else
+reaches a client: an unforeseen exception becomes :data:`Refusal.INTERNAL` with a reference number, its details go to
+the log.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+
+
+class Refusal(Enum):
+    """One way in which a command can fail: ``(status, response code or None, sentence)``."""
+
+    # Login
+    AUTHENTICATION_FAILED = ("NO", "AUTHENTICATIONFAILED", "The e-mail address or the token is not right.")
+    TOKEN_EXPIRED = ("NO", "EXPIRED", "This token has expired; create a new one.")
+    SUBSCRIPTION_LAPSED = ("NO", "AUTHORIZATIONFAILED", "The account has no active subscription.")
+    PRIVACY_REQUIRED = ("NO", "PRIVACYREQUIRED", "Logging in needs an encrypted connection.")
+    UNSUPPORTED_MECHANISM = ("NO", "CANNOT", "This authentication mechanism is not supported.")
+    BAD_CREDENTIALS_ENCODING = ("BAD", None, "The authentication data is malformed.")
+    AUTHENTICATION_CANCELLED = ("BAD", None, "Authentication cancelled.")
+    # Mailboxes
+    NO_SUCH_MAILBOX = ("NO", "NONEXISTENT", "There is no such mailbox.")
+    NO_SUCH_DESTINATION = ("NO", "TRYCREATE", "There is no such mailbox; it can be created.")
+    BAD_MAILBOX_NAME = ("NO", "CANNOT", "This is not a possible mailbox name.")
+    MAILBOX_NOT_SELECTABLE = ("NO", "CANNOT", "This name only groups other mailboxes and holds no messages.")
+    READ_ONLY = ("NO", "READ-ONLY", "The mailbox is open for reading only.")
+    ALREADY_EXISTS = ("NO", "ALREADYEXISTS", "There is a mailbox of that name already.")
+    CANNOT = ("NO", "CANNOT", "The server cannot do this.")
+    NO_PERMISSION = ("NO", "NOPERM", "This is not permitted.")
+    IN_USE = ("NO", "INUSE", "The mailbox is in use by another operation; try again.")
+    OVER_QUOTA = ("NO", "OVERQUOTA", "The quota of the account is used up.")
+    # Messages
+    EXPUNGE_ISSUED = ("NO", "EXPUNGEISSUED", "Some of the messages were expunged.")
+    BAD_CHARSET = ("NO", "BADCHARSET (US-ASCII UTF-8)", "Searching is possible in US-ASCII and UTF-8.")
+    UNKNOWN_CONTENT_ENCODING = ("NO", "UNKNOWN-CTE", "The content encoding of a part is not known.")
+    TOO_BIG = ("NO", "TOOBIG", "The message is too big.")
+    # Limits and faults
+    LIMIT = ("NO", "LIMIT", "The command needs more than the server allows.")
+    UNAVAILABLE = ("NO", "UNAVAILABLE", "The mail store cannot be reached at the moment; try again.")
+    INTERNAL = ("NO", "SERVERBUG", "The server failed to do this.")
+
+    @property
+    def status(self) -> str:
+        """``NO`` or ``BAD`` (RFC 9051 section 7.1)."""
+        return str(self.value[0])
+
+    @property
+    def code(self) -> str | None:
+        """The response code without its brackets, where there is one."""
+        return self.value[1]
+
+    @property
+    def text(self) -> str:
+        """The sentence for a person."""
+        return str(self.value[2])
+
+
+class Refused(Exception):
+    """A command is refused in one of the ways of :class:`Refusal`."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__(refusal.name)
+        self.refusal = refusal
+
+
+class StoreUnavailable(Exception):
+    """The store cannot be reached, or answered too late; nothing was changed unless it was answered OK."""

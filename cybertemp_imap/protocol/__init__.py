@@ -1,0 +1,1 @@
+"""The wire: reader, grammar, responses, outlet, and one module for each command."""

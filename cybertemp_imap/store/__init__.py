@@ -1,0 +1,1 @@
+"""Where accounts, mailboxes and messages are kept."""

@@ -1,0 +1,1 @@
+"""The test suite. Run it with ``python -m twisted.trial test``."""
