@@ -1,0 +1,70 @@
+"""Mailbox names: what a client calls a mailbox, and under which owner and folder it is kept.
+
+======================  ===============================  =====================
+name                    owner                            folder
+======================  ===============================  =====================
+``INBOX``               ``account:<user id>``            ``INBOX``
+``Archive/2024``        ``account:<user id>``            ``Archive/2024``
+``name@domain``         ``name@domain``                  ``INBOX``
+``name@domain/Work``    ``name@domain``                  ``Work``
+======================  ===============================  =====================
+
+An account's key has no ``@``, an address always has one: neither can ever be taken for the other.
+"""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from cybertemp_imap.errors import Refusal, Refused
+
+DELIMITER = "/"
+INBOX = "INBOX"
+ACCOUNT_PREFIX = "account:"
+MAX_NAME = 1000
+"""Octets of UTF-8 in a mailbox name."""
+
+SPECIAL_USES = {
+    "Archive": "\\Archive",
+    "Drafts": "\\Drafts",
+    "Junk": "\\Junk",
+    "Sent": "\\Sent",
+    "Trash": "\\Trash",
+}
+"""Account folders that exist from the start, with their special use (RFC 6154 section 2)."""
+
+
+def account_key(user_id: UUID) -> str:
+    """Return the owner under which an account's own mail is kept."""
+    return f"{ACCOUNT_PREFIX}{user_id}"
+
+
+def key_of(user_id: UUID, name: str) -> tuple[str, str]:
+    """Return the (owner, folder) of a mailbox name; raises :class:`Refused` for a name that cannot be one."""
+    if name.upper() == INBOX:
+        return account_key(user_id), INBOX
+    if not is_possible(name):
+        raise Refused(Refusal.BAD_MAILBOX_NAME)
+    first, _, rest = name.partition(DELIMITER)
+    if "@" not in first:
+        return account_key(user_id), name
+    if rest.upper() == INBOX:
+        # ``name@domain`` is that mailbox; a second name for it would be a second mailbox to every client.
+        raise Refused(Refusal.BAD_MAILBOX_NAME)
+    return first.lower(), rest or INBOX
+
+
+def name_of(owner: str, folder: str) -> str:
+    """Return the mailbox name of an (owner, folder), the inverse of :func:`key_of`."""
+    if owner.startswith(ACCOUNT_PREFIX):
+        return folder
+    return owner if folder == INBOX else f"{owner}{DELIMITER}{folder}"
+
+
+def is_possible(name: str) -> bool:
+    """Tell whether a name can be a mailbox: no empty level, no wildcard, no control character, not too long."""
+    if not name or len(name.encode("utf-8", "surrogatepass")) > MAX_NAME:
+        return False
+    if any(level == "" for level in name.split(DELIMITER)):
+        return False
+    return not any(c in "%*" or c < " " or "\x7f" <= c <= "\x9f" or "\ud800" <= c <= "\udfff" for c in name)

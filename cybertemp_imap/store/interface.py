@@ -1,0 +1,231 @@
+"""What every store provides: the whole contract between the mailboxes and where they are kept.
+
+Two stores implement it, PostgreSQL (:mod:`cybertemp_imap.store.postgres`) and memory
+(:mod:`cybertemp_imap.store.memory`); one contract suite is run on both.
+
+Invariants that each of them keeps:
+
+- UIDs of a mailbox only ascend and none is ever used twice. Whoever has seen UID *n* has seen, or will never see, every
+  UID below *n*: a UID is assigned when mail becomes visible, in one step with making it visible.
+- ``highest_mod_seq`` of a mailbox never falls; every change of a message's flags, every new message and every expunged
+  one has a ``mod_seq`` greater than any before.
+- Mail of banned senders is not in a mailbox at all: banning a sender expunges their messages, lifting the ban brings
+  them back as new ones.
+- Nothing is found, read or changed but through the user it belongs to.
+
+Methods are coroutines. Each raises :class:`~cybertemp_imap.errors.StoreUnavailable` when the store cannot be reached;
+what had been acknowledged before is kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple, Protocol
+from uuid import UUID
+
+
+@dataclass(frozen=True, slots=True)
+class LoginRecord:
+    """What is known of a token and the account it belongs to; no judgement is made here.
+
+    ``email`` is the account's address as stored; ``subscription_end`` and ``expires_at`` are aware or None.
+    """
+
+    token_id: UUID
+    user_id: UUID
+    email: str
+    expires_at: datetime | None
+    subscription_status: str | None
+    subscription_end: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class MailboxEntry:
+    """One mailbox in a user's list.
+
+    ``owner`` is an address (lower case) or the account's own key (:func:`cybertemp_imap.naming.account_key`),
+    ``folder`` the folder under it (``INBOX``, ``Archive``, ``Work/2024``).
+    """
+
+    owner: str
+    folder: str
+    special_use: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MailboxRef:
+    """A mailbox that exists, as found for one user."""
+
+    user_id: UUID
+    id: int
+
+
+@dataclass(frozen=True, slots=True)
+class MailboxHead:
+    """The numbers of a mailbox after a refresh (RFC 9051 section 2.3.1.1, RFC 7162 section 3.1.2)."""
+
+    uid_validity: int
+    uid_next: int
+    highest_mod_seq: int
+
+
+class MessageState(NamedTuple):
+    """What a session must know of a message: ``flags`` in the order stored; two equal tuples may be one object."""
+
+    uid: int
+    flags: tuple[str, ...]
+    mod_seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class StatusCounts:
+    """Counts for STATUS (RFC 9051 section 6.3.11). ``size`` is in octets, None when it was not asked for."""
+
+    head: MailboxHead
+    messages: int
+    unseen: int
+    deleted: int
+    recent: int
+    size: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Metadata:
+    """What FETCH answers without touching a message's text; the wire forms are as in :mod:`cybertemp_imap.rendition`.
+
+    ``internal_date`` is its wire form without quotes: ``17-Jul-1996 02:44:25 +0000``.
+    """
+
+    uid: int
+    email_id: UUID
+    internal_date: bytes
+    size: int
+    envelope: bytes
+    body: bytes
+    body_structure: bytes
+
+
+class FlagMode:
+    """How :meth:`Store.store_flags` combines flags; the values are those of the STORE command."""
+
+    REPLACE = ""
+    ADD = "+"
+    REMOVE = "-"
+
+
+@dataclass(frozen=True, slots=True)
+class FlagChange:
+    """The outcome of :meth:`Store.store_flags`.
+
+    ``messages``: the state of every message named that is still there and was not held back by ``unchanged_since``,
+    whether its flags changed or not, by ascending UID. ``modified``: UIDs held back, ascending (RFC 7162 section
+    3.1.3). ``head``: the mailbox's numbers after it.
+    """
+
+    head: MailboxHead
+    messages: Sequence[MessageState]
+    modified: Sequence[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Expunged:
+    """The outcome of :meth:`Store.expunge`: UIDs removed, ascending, and the mailbox's numbers after it."""
+
+    head: MailboxHead
+    uids: Sequence[int]
+
+
+class Store(Protocol):
+    """Accounts, mailboxes and messages. All ``uids`` arguments are ascending and without repeats."""
+
+    async def start(self) -> None:
+        """Connect; raises :class:`StoreUnavailable` when that fails."""
+
+    async def stop(self) -> None:
+        """Let go of every connection."""
+
+    # -- accounts -----------------------------------------------------------------------------------------------------
+
+    async def find_login(self, token: str) -> LoginRecord | None:
+        """Return the record of a token as a person typed it, or None.
+
+        Tokens are stored as they are or as ``sha256:`` and the hexadecimal SHA-256 of their UTF-8; what is stored
+        hashed is found only by the token itself, never by its hash.
+        """
+
+    async def touch_token(self, token_id: UUID) -> None:
+        """Set ``last_used_at`` of a token to now."""
+
+    # -- mailboxes ----------------------------------------------------------------------------------------------------
+
+    async def list_mailboxes(self, user_id: UUID) -> Sequence[MailboxEntry]:
+        """Return every mailbox of a user, in no particular order.
+
+        That is: INBOX and the account's folders (the special-use set exists from the start), the INBOX of every
+        address the user owns, and the folders below those addresses that hold mail or were created.
+        """
+
+    async def subscriptions(self, user_id: UUID) -> dict[str, bool]:
+        """Return what the user has said by SUBSCRIBE and UNSUBSCRIBE, by mailbox name; all else counts as subscribed."""
+
+    async def set_subscribed(self, user_id: UUID, name: str, subscribed: bool) -> None:
+        """Keep what SUBSCRIBE or UNSUBSCRIBE said of a name."""
+
+    async def find_mailbox(self, user_id: UUID, owner: str, folder: str) -> MailboxRef | None:
+        """Find a mailbox that the user may open, or None: there is no such mailbox, or it is another person's."""
+
+    async def refresh(self, mailbox: MailboxRef) -> MailboxHead | None:
+        """Take in what has happened to the mailbox's mail; None when the user has the mailbox no longer.
+
+        New mail gets its UIDs here, banned mail leaves, and flags that other programs changed are noticed. Costs in
+        proportion to what has changed.
+        """
+
+    async def changes(self, mailbox: MailboxRef, since: int, after_uid: int, limit: int) -> Sequence[MessageState]:
+        """Return messages whose ``mod_seq`` is above ``since`` and whose UID is above ``after_uid``.
+
+        By ascending UID, at most ``limit`` of them; fewer than ``limit`` means that there are no more.
+        """
+
+    async def expunged_since(self, mailbox: MailboxRef, since: int) -> Sequence[int]:
+        """Return the UIDs expunged with a ``mod_seq`` above ``since``, ascending."""
+
+    async def claim_recent(self, mailbox: MailboxRef) -> int:
+        """Return the first UID that no session has been told as ``\\Recent``, and count all present ones as told."""
+
+    async def status(self, mailbox: MailboxRef, with_size: bool) -> StatusCounts | None:
+        """Refresh and count; None when the user has the mailbox no longer."""
+
+    # -- messages -----------------------------------------------------------------------------------------------------
+
+    async def metadata(self, mailbox: MailboxRef, uids: Sequence[int]) -> Sequence[Metadata]:
+        """Return what is cached of messages, computing and keeping what is missing; expunged ones are left out."""
+
+    async def headers(self, mailbox: MailboxRef, uids: Sequence[int]) -> Sequence[tuple[int, bytes]]:
+        """Return (UID, header block with its empty line) by ascending UID; expunged messages are left out."""
+
+    async def sources(self, mailbox: MailboxRef, uids: Sequence[int]) -> Sequence[tuple[int, bytes]]:
+        """Return (UID, whole RFC 5322 message) by ascending UID; expunged messages are left out.
+
+        The caller bounds the memory by what it asks for.
+        """
+
+    async def saved_dates(self, mailbox: MailboxRef, uids: Sequence[int]) -> Sequence[tuple[int, datetime, datetime]]:
+        """Return (UID, internal date, date saved in this mailbox), aware, by ascending UID (RFC 8514)."""
+
+    async def store_flags(
+        self, mailbox: MailboxRef, uids: Sequence[int], mode: str, flags: Sequence[str], unchanged_since: int | None
+    ) -> FlagChange | None:
+        """Change flags, all messages in one transaction; None when the user has the mailbox no longer.
+
+        ``mode`` is one of :class:`FlagMode`. Flags compare without case (RFC 9051 section 2.3.2); what is there already
+        keeps its spelling. Two sessions that add different flags to a message lose neither.
+        """
+
+    async def expunge(self, mailbox: MailboxRef, uids: Sequence[int] | None) -> Expunged | None:
+        """Remove for ever the messages that have ``\\Deleted``, all of them in one transaction.
+
+        With ``uids``, only those among them (RFC 4315 section 2.1). None when the user has the mailbox no longer.
+        """
