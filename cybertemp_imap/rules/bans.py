@@ -1,0 +1,87 @@
+"""Bans: what a row of ``bans`` means, and whose mail it hides.
+
+The PostgreSQL store asks the same questions in SQL, of :attr:`SenderBans.exact` and :attr:`SenderBans.contains`::
+
+    value IN (lower(btrim(from_addr)),
+              lower(coalesce(substring(from_addr from '<([^<>]*)>[^<>]*$'), btrim(from_addr))))   -- exact
+    strpos(lower(from_addr), value) > 0                                                          -- contains
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+EXACT = "exact"
+CONTAINS = "contains"
+SENDER_SCOPES = frozenset({"sender", "email"})
+"""Scopes that hide mail; ``email`` does so for the sake of old data."""
+
+_LEGACY_PREFIX = "contains:"
+_ANGLE_ADDRESS = re.compile(r"<([^<>]*)>[^<>]*\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class Ban:
+    """A row of ``bans`` as stored."""
+
+    scope: str | None
+    value: str | None
+    match_type: str | None = EXACT
+    status: str | None = "active"
+
+
+@dataclass(frozen=True, slots=True)
+class BanRule:
+    """What an active ban asks for: ``value`` is lower-case and not empty, ``match_type`` EXACT or CONTAINS."""
+
+    scope: str
+    value: str
+    match_type: str
+
+
+def rule_of(ban: Ban) -> BanRule | None:
+    """Return what a ban asks for; None for one that is not active or can match nothing."""
+    if ban.status != "active" or not ban.scope or not ban.value:
+        return None
+    value, match_type = ban.value.strip().lower(), ban.match_type
+    if value.startswith(_LEGACY_PREFIX):
+        value, match_type = value[len(_LEGACY_PREFIX) :].strip(), CONTAINS
+    if not value or match_type not in (EXACT, CONTAINS):
+        return None
+    return BanRule(ban.scope, value, match_type)
+
+
+@dataclass(frozen=True, slots=True)
+class SenderBans:
+    """Everybody whose mail is hidden: two bans that ask for the same make equal ``SenderBans``."""
+
+    exact: frozenset[str] = frozenset()
+    contains: frozenset[str] = frozenset()
+
+    @classmethod
+    def of(cls, bans: Iterable[Ban]) -> SenderBans:
+        """Return the sender bans among rows of ``bans``."""
+        rules = [rule for rule in map(rule_of, bans) if rule is not None and rule.scope in SENDER_SCOPES]
+        return cls(
+            frozenset(rule.value for rule in rules if rule.match_type == EXACT),
+            frozenset(rule.value for rule in rules if rule.match_type == CONTAINS),
+        )
+
+    def hides(self, from_addr: str | None) -> bool:
+        """Tell whether mail from ``from_addr``, an envelope sender or a From header field, is hidden."""
+        if from_addr is None:
+            return False
+        if not self.exact.isdisjoint(_sender_forms(from_addr)):
+            return True
+        lowered = from_addr.lower()
+        return any(value in lowered for value in self.contains)
+
+
+def _sender_forms(from_addr: str) -> tuple[str, ...]:
+    """Return what an exact ban is compared with: the whole, and the address in its last angle brackets."""
+    # Only spaces are trimmed, as PostgreSQL's btrim does.
+    whole = from_addr.strip(" ").lower()
+    bracketed = _ANGLE_ADDRESS.search(from_addr)
+    return (whole,) if bracketed is None else (whole, bracketed[1].lower())
