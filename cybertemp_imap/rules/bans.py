@@ -42,15 +42,20 @@ class BanRule:
 
 
 def rule_of(ban: Ban) -> BanRule | None:
-    """Return what a ban asks for; None for one that is not active or can match nothing."""
-    if ban.status != "active" or not ban.scope or not ban.value:
+    """Return what a ban asks for; None for one that is not active or can match nothing.
+
+    Old rows have no ``match_type``: their value is whole, unless it begins with ``contains:``.
+    """
+    if (ban.status or "").lower() != "active" or not ban.scope:
         return None
-    value, match_type = ban.value.strip().lower(), ban.match_type
+    # Only spaces are trimmed, here and in hides(), as PostgreSQL's btrim does.
+    value = (ban.value or "").strip(" ").lower()
+    match_type = EXACT if ban.match_type is None else ban.match_type.lower()
     if value.startswith(_LEGACY_PREFIX):
-        value, match_type = value[len(_LEGACY_PREFIX) :].strip(), CONTAINS
+        value, match_type = value[len(_LEGACY_PREFIX) :].strip(" "), CONTAINS
     if not value or match_type not in (EXACT, CONTAINS):
         return None
-    return BanRule(ban.scope, value, match_type)
+    return BanRule(ban.scope.lower(), value, match_type)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +86,6 @@ class SenderBans:
 
 def _sender_forms(from_addr: str) -> tuple[str, ...]:
     """Return what an exact ban is compared with: the whole, and the address in its last angle brackets."""
-    # Only spaces are trimmed, as PostgreSQL's btrim does.
     whole = from_addr.strip(" ").lower()
     bracketed = _ANGLE_ADDRESS.search(from_addr)
     return (whole,) if bracketed is None else (whole, bracketed[1].lower())
