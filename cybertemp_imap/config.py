@@ -1,0 +1,315 @@
+"""Settings: what there is to set, where values come from, and what is refused.
+
+A value given on the command line overrides the environment, which overrides the ``.env`` file. A variable that is set
+to nothing counts as not set. Every mistake is one sentence that names the setting and where it came from; values of
+secret settings are in no sentence and in no ``repr``.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import ipaddress
+import math
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from dotenv import dotenv_values
+from dotenv.parser import parse_stream
+from psycopg2 import ProgrammingError
+from psycopg2.extensions import parse_dsn
+
+from cybertemp_imap.operator_error import OperatorError
+
+#: Read where it exists, unless another file is named.
+ENV_FILE = ".env"
+
+_PUBLIC_BIND = "0.0.0.0:143"
+_DEMO_BIND = "127.0.0.1:1143"
+
+_UNSUPPORTED = (
+    "Supabase is not supported by this version yet: set USE_SUPABASE_BANS=false and USE_SUPABASE_DOMAINS=false "
+    "to run on PostgreSQL alone."
+)
+
+
+class ConfigError(OperatorError):
+    """A setting is missing, malformed or contradictory; the text is one sentence that names it and its source."""
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where to listen: an IP address and a port, 0 for any free one."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    @property
+    def endpoint(self) -> str:
+        """The address as a Twisted endpoint string."""
+        escaped = self.host.replace(":", "\\:")
+        return f"tcp:{self.port}:interface={escaped}"
+
+
+def _text(value: str) -> str:
+    return value
+
+
+def _connection_string(value: str) -> str:
+    try:
+        parse_dsn(value)
+    except ProgrammingError:
+        raise ValueError("is not a PostgreSQL connection string") from None
+    return value
+
+
+def _boolean(value: str) -> bool:
+    meaning = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
+    if value.lower() not in meaning:
+        raise ValueError("is not true or false")
+    return meaning[value.lower()]
+
+
+def _address(value: str) -> Address:
+    match = re.fullmatch(r"(?:\[([^\]]+)\]|([^:\[\]]+)):(\d{1,5})", value)
+    try:
+        if match is None or int(match[3]) > 65535:
+            raise ValueError
+        host = "127.0.0.1" if match[2] == "localhost" else match[1] or match[2]
+        return Address(str(ipaddress.ip_address(host)), int(match[3]))
+    except ValueError:
+        raise ValueError("is not address:port") from None
+
+
+def _endpoints(value: str) -> tuple[str, ...]:
+    return tuple(value.split())
+
+
+def _path(value: str) -> Path:
+    return Path(value).expanduser().absolute()
+
+
+def _plaintext(value: str) -> bool:
+    if value.lower() not in ("auto", "yes"):
+        raise ValueError("is not auto or yes")
+    return value.lower() == "yes"
+
+
+def _whole(least: int, most: int) -> Callable[[str], int]:
+    def parse(value: str) -> int:
+        if not re.fullmatch(r"[0-9]{1,12}", value) or not least <= int(value) <= most:
+            raise ValueError(f"is not a whole number from {least} to {most}")
+        return int(value)
+
+    return parse
+
+
+def _seconds(least: float, most: float) -> Callable[[str], float]:
+    def parse(value: str) -> float:
+        try:
+            number = float(value)
+        except ValueError:
+            number = math.nan
+        if not least <= number <= most:
+            raise ValueError(f"is not a number of seconds from {least:g} to {most:g}")
+        return number
+
+    return parse
+
+
+def _setting(
+    variables: str, parse: Callable[[str], Any], default: Any = None, *, option: str = "", secret: bool = False
+) -> Any:
+    """Describe one setting: its variables, the first of which has its name, and its command-line option."""
+    metadata = {"variables": variables.split(), "parse": parse, "option": option, "secret": secret}
+    return field(default=default, repr=not secret, metadata=metadata)
+
+
+_MEBIBYTE = 1 << 20
+_DAY = 86400
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """All settings; sizes are octets, times are seconds."""
+
+    #: PostgreSQL connection string; None when the embedded PostgreSQL is used.
+    database_url: str | None = _setting("DATABASE_URL", _connection_string, secret=True)
+    supabase_url: str | None = _setting("SUPABASE_URL", _text)
+    supabase_key: str | None = _setting("SUPABASE_SERVICE_KEY SUPABASE_KEY", _text, secret=True)
+    use_supabase_bans: bool = _setting("USE_SUPABASE_BANS", _boolean, False)
+    use_supabase_domains: bool = _setting("USE_SUPABASE_DOMAINS", _boolean, False)
+
+    #: Where to listen; None when only ``listen`` says so.
+    bind: Address | None = _setting("IMAP_BIND", _address, _address(_PUBLIC_BIND), option="bind")
+    #: Twisted endpoint strings to listen on besides.
+    listen: tuple[str, ...] = _setting("IMAP_LISTEN", _endpoints, (), option="listen")
+    #: True: logging in is allowed on any connection. False: only with TLS, or from this machine.
+    allow_plaintext: bool = _setting("IMAP_ALLOW_PLAINTEXT", _plaintext, False)
+
+    embedded: bool = _setting("IMAP_EMBEDDED", _boolean, False, option="embedded")
+    demo: bool = _setting("IMAP_DEMO", _boolean, False, option="demo")
+    data_dir: Path = _setting("IMAP_DATA_DIR", _path, Path(".data"), option="data-dir")
+    postgres_bin: Path | None = _setting("IMAP_POSTGRES_BIN", _path)
+
+    pool_size: int = _setting("IMAP_POOL_SIZE", _whole(1, 1000), 10)
+    statement_timeout: float = _setting("IMAP_STATEMENT_TIMEOUT", _seconds(1, 3600), 30.0)
+    #: How often open mailboxes look for changes, should a notification be lost.
+    poll_interval: float = _setting("IMAP_POLL_INTERVAL", _seconds(1, 3600), 60.0)
+
+    #: A command line, without its literals, before and after login.
+    login_line_limit: int = _setting("IMAP_LOGIN_LINE_LIMIT", _whole(1024, _MEBIBYTE), 8 * 1024)
+    line_limit: int = _setting("IMAP_LINE_LIMIT", _whole(8192, 16 * _MEBIBYTE), 64 * 1024)
+    #: One literal, before and after login.
+    login_literal_limit: int = _setting("IMAP_LOGIN_LITERAL_LIMIT", _whole(1024, _MEBIBYTE), 4 * 1024)
+    literal_limit: int = _setting("IMAP_LITERAL_LIMIT", _whole(4096, 16 * _MEBIBYTE), 64 * 1024)
+    #: All literals of one command together.
+    command_limit: int = _setting("IMAP_COMMAND_LIMIT", _whole(65536, 64 * _MEBIBYTE), _MEBIBYTE)
+
+    #: From the connection to a successful login, however busy the client is.
+    login_timeout: float = _setting("IMAP_LOGIN_TIMEOUT", _seconds(1, _DAY), 60.0)
+    #: RFC 9051 section 5.4 asks for at least 30 minutes.
+    idle_timeout: float = _setting("IMAP_IDLE_TIMEOUT", _seconds(1, _DAY), 1800.0)
+    write_timeout: float = _setting("IMAP_WRITE_TIMEOUT", _seconds(1, _DAY), 120.0)
+    #: How long the answer to a failed login is held back.
+    login_delay: float = _setting("IMAP_LOGIN_DELAY", _seconds(0, 60), 2.0)
+    #: Failed logins after which a connection is closed.
+    login_attempts: int = _setting("IMAP_LOGIN_ATTEMPTS", _whole(1, 100), 3)
+    #: Bad commands after which a connection is closed, before and after login.
+    login_bad_commands: int = _setting("IMAP_LOGIN_BAD_COMMANDS", _whole(1, 1000), 3)
+    bad_commands: int = _setting("IMAP_BAD_COMMANDS", _whole(1, 10000), 20)
+
+    @property
+    def endpoints(self) -> tuple[str, ...]:
+        """All Twisted endpoint strings to listen on."""
+        return ((self.bind.endpoint,) if self.bind else ()) + self.listen
+
+
+@dataclass(frozen=True, slots=True)
+class _Given:
+    """A value somebody gave for a setting; ``level`` is higher for a source that overrides others."""
+
+    value: str
+    label: str
+    level: int
+
+
+def load(options: Mapping[str, Any], environ: Mapping[str, str], env_file: str | None = None) -> Settings:
+    """Return the settings that command line, environment and ``.env`` file make together.
+
+    :param options: by name of option, as :class:`twisted.python.usage.Options` has them; what is not given is false.
+    :param environ: the environment; it is not changed.
+    :param env_file: a file that must exist; by default ``.env`` is read where it exists.
+    :raises ConfigError: a setting is missing, malformed or contradictory.
+    """
+    file_name = ENV_FILE if env_file is None else env_file
+    in_file = _read_env_file(file_name, required=env_file is not None)
+    values: dict[str, Any] = {}
+    given: dict[str, _Given] = {}
+    for setting in dataclasses.fields(Settings):
+        found = _find(setting.metadata, options, environ, in_file, file_name)
+        if found is not None:
+            given[setting.name] = found
+            values[setting.name] = _parse(setting.metadata, found)
+    _settle_supabase(values, given)
+    _settle_database(values, given)
+    _settle_listening(values)
+    values.setdefault("data_dir", Path(".data").absolute())
+    return Settings(**values)
+
+
+def database_url(environ: Mapping[str, str], env_file: str | None = None) -> str:
+    """Return ``DATABASE_URL`` alone, for programs that need nothing else; it raises what :func:`load` raises."""
+    in_file = _read_env_file(env_file or ENV_FILE, required=env_file is not None)
+    setting = next(setting for setting in dataclasses.fields(Settings) if setting.name == "database_url")
+    found = _find(setting.metadata, {}, environ, in_file, env_file or ENV_FILE)
+    if found is None:
+        raise ConfigError("DATABASE_URL is not set, in the environment or in .env: set it, or give --database-url.")
+    return str(_parse(setting.metadata, found))
+
+
+def _read_env_file(name: str, required: bool) -> dict[str, str | None]:
+    path = Path(name)
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        if required:
+            raise ConfigError(f"--env-file: there is no file {name}.") from None
+        return {}
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        raise ConfigError(f"The file {name} cannot be read: {reason}.") from None
+    for statement in parse_stream(io.StringIO(text)):
+        if statement.error:
+            raise ConfigError(f"Line {statement.original.line} of {name} is not of the form NAME=value.")
+    return dotenv_values(stream=io.StringIO(text))
+
+
+def _find(
+    metadata: Mapping[str, Any],
+    options: Mapping[str, Any],
+    environ: Mapping[str, str],
+    in_file: Mapping[str, str | None],
+    file_name: str,
+) -> _Given | None:
+    """Return the value that counts for a setting, if there is one."""
+    option = options.get(metadata["option"]) if metadata["option"] else None
+    if option:
+        label = f"--{metadata['option']}"
+        if isinstance(option, list | tuple):
+            return _Given(" ".join(option), label, 3)
+        return _Given("true" if isinstance(option, int) else str(option), label, 3)
+    for source, name, level in ((environ, "the environment", 2), (in_file, file_name, 1)):
+        for variable in metadata["variables"]:
+            if variable in source:
+                value = (source[variable] or "").strip()
+                return _Given(value, f"{variable} from {name}", level) if value else None
+    return None
+
+
+def _parse(metadata: Mapping[str, Any], found: _Given) -> Any:
+    try:
+        return metadata["parse"](found.value)
+    except ValueError as error:
+        shown = "" if metadata["secret"] else f'"{found.value}" '
+        raise ConfigError(f"{found.label}: {shown}{error}.") from None
+
+
+def _settle_supabase(values: dict[str, Any], given: Mapping[str, _Given]) -> None:
+    for name in ("use_supabase_bans", "use_supabase_domains"):
+        if name not in values:
+            values[name] = "supabase_url" in values
+        elif values[name]:
+            for needed, variable in (("supabase_url", "SUPABASE_URL"), ("supabase_key", "SUPABASE_SERVICE_KEY")):
+                if needed not in values:
+                    raise ConfigError(f"{given[name].label} is true, and {variable} is not set.")
+    if values["use_supabase_bans"] or values["use_supabase_domains"]:
+        raise ConfigError(_UNSUPPORTED)
+
+
+def _settle_database(values: dict[str, Any], given: Mapping[str, _Given]) -> None:
+    """Choose between ``DATABASE_URL`` and the embedded PostgreSQL: the one from the higher source."""
+    if values.get("demo") and not values.get("embedded"):
+        raise ConfigError(f"{given['demo'].label} needs the embedded PostgreSQL: add --embedded.")
+    if values.get("embedded"):
+        if "database_url" in values and given["database_url"].level >= given["embedded"].level:
+            raise ConfigError(
+                f"{given['embedded'].label} and {given['database_url'].label} contradict each other: remove one."
+            )
+        values.pop("database_url", None)
+    elif "database_url" not in values:
+        raise ConfigError(
+            "DATABASE_URL is not set, in the environment or in .env: set it, or use --embedded to run one here."
+        )
+
+
+def _settle_listening(values: dict[str, Any]) -> None:
+    if "bind" not in values:
+        default = _address(_DEMO_BIND if values.get("demo") else _PUBLIC_BIND)
+        values["bind"] = None if values.get("listen") else default

@@ -1,0 +1,258 @@
+"""The running server: database, store and listening ports, started and stopped in order.
+
+Ports are bound in ``privilegedStartService``, where twistd may still be root. Nothing is read from them until the store
+is ready: clients that connect meanwhile wait in the kernel's queue.
+"""
+
+from __future__ import annotations
+
+import atexit
+import errno
+import os
+import sys
+from collections.abc import Awaitable, Callable
+from typing import Any, Protocol
+
+from twisted.application.service import MultiService
+from twisted.internet.defer import Deferred, ensureDeferred, maybeDeferred
+from twisted.internet.endpoints import serverFromString
+from twisted.internet.error import CannotListenError
+from twisted.internet.interfaces import IAddress, IListeningPort, IStreamServerEndpoint
+from twisted.internet.protocol import Factory
+from twisted.internet.threads import deferToThreadPool
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from cybertemp_imap.config import ConfigError, Settings
+from cybertemp_imap.embedded import EmbeddedPostgres
+from cybertemp_imap.operator_error import OperatorError
+from cybertemp_imap.ready import ready_lines
+from cybertemp_imap.store import migrations
+
+
+class Startable(Protocol):
+    """What the service needs of a store."""
+
+    async def start(self) -> None:
+        """Connect; returns when the store can be used."""
+
+    async def stop(self) -> None:
+        """Disconnect."""
+
+
+#: Makes the store and the IMAP factory over the database of a connection string.
+Build = Callable[[Settings, str], tuple[Startable, Factory]]
+
+
+def build_factory(settings: Settings, dsn: str) -> tuple[Startable, Factory]:
+    """Return the store on ``dsn`` and the factory that serves it; neither is started."""
+    raise NotImplementedError
+
+
+class ImapService(MultiService):
+    """The IMAP server as a Twisted service.
+
+    :ivar failed: errbacks when the server cannot be started, with an :class:`OperatorError` where it is a mistake that
+        the operator can mend. It never calls back.
+    """
+
+    log = Logger()
+
+    def __init__(self, settings: Settings, reactor: Any, build: Build = build_factory) -> None:
+        """
+        :raises ConfigError: one of the endpoint strings is not understood.
+        """
+        super().__init__()
+        self.setName("cybertemp-imap")
+        self.failed: Deferred[None] = Deferred()
+        self._settings = settings
+        self._reactor = reactor
+        self._build = build
+        self._endpoints = [(text, _endpoint(reactor, text)) for text in settings.endpoints]
+        self._gate = _Gate()
+        self._ports: list[IListeningPort] = []
+        self._listening: Deferred[None] | None = None
+        self._embedded: EmbeddedPostgres | None = None
+        self._store: Startable | None = None
+        self._starting: Deferred[None] | None = None
+        self._stopping = False
+
+    def privilegedStartService(self) -> None:
+        """Bind the ports."""
+        super().privilegedStartService()
+        self._listening = ensureDeferred(self._listen())
+
+    def startService(self) -> None:
+        """Begin to start; :attr:`failed` tells if that fails."""
+        super().startService()
+        self._stopping = False
+        if self._listening is None:
+            self._listening = ensureDeferred(self._listen())
+        self._starting = ensureDeferred(self._start(self._listening)).addErrback(self._fail)
+
+    def stopService(self) -> Deferred[None]:
+        """Stop listening, then the store, then the database; returns when all are gone."""
+        self._stopping = True
+        return ensureDeferred(self._stop(maybeDeferred(super().stopService)))
+
+    async def _listen(self) -> None:
+        for text, endpoint in self._endpoints:
+            try:
+                port = await endpoint.listen(self._gate)
+            except (CannotListenError, OSError) as error:
+                raise OperatorError(_why_not_bound(text, error)) from error
+            _reading(port, False)
+            self._ports.append(port)
+
+    async def _start(self, listening: Deferred[None]) -> None:
+        try:
+            await listening
+            dsn, token = await self._in_thread(self._prepare_database)
+            self._store, factory = self._build(self._settings, dsn)
+            await self._store.start()
+        except BaseException:
+            await self._release()
+            raise
+        self._gate.open(factory)
+        for port in self._ports:
+            _reading(port, True)
+        for line in ready_lines([port.getHost() for port in self._ports], token):
+            self.log.info("{line}", line=line.replace(token, "…") if token else line)
+            _say(sys.__stdout__, line)
+
+    async def _stop(self, children: Deferred[Any]) -> None:
+        await children
+        if self._embedded is not None:
+            self._embedded.cancel()
+        if self._starting is not None:
+            await self._starting
+        await self._release()
+
+    async def _release(self) -> None:
+        """Give back what has been started, in the reverse order."""
+        self._gate.close()
+        while self._ports:
+            await maybeDeferred(self._ports.pop().stopListening)
+        self._listening = None
+        store, self._store = self._store, None
+        if store is not None:
+            await store.stop()
+        embedded, self._embedded = self._embedded, None
+        if embedded is not None:
+            await self._in_thread(embedded.stop)
+
+    def _prepare_database(self) -> tuple[str, str | None]:
+        """Return the connection string of a database whose schema is right, and the demo's token; blocks."""
+        settings = self._settings
+        if settings.database_url is not None:
+            migrations.require_current(settings.database_url)
+            return settings.database_url, None
+        self._embedded = EmbeddedPostgres(settings.data_dir, settings.postgres_bin)
+        self._embedded.start()
+        migrations.migrate(self._embedded.dsn)
+        token = None
+        if settings.demo:
+            from cybertemp_imap.demo.loader import prepare
+
+            token = prepare(self._embedded.dsn, settings.data_dir)
+        return self._embedded.dsn, token
+
+    def _in_thread(self, function: Callable[[], Any]) -> Awaitable[Any]:
+        deferred: Deferred[Any] = deferToThreadPool(self._reactor, self._reactor.getThreadPool(), function)
+        return deferred
+
+    def _fail(self, failure: Failure) -> None:
+        if not self._stopping:
+            self.failed.errback(failure)
+
+
+class _Gate(Factory):
+    """Stands before the IMAP factory, which exists only when the store is there, while ports are bound before."""
+
+    noisy = False
+
+    def __init__(self) -> None:
+        self._factory: Factory | None = None
+
+    def open(self, factory: Factory) -> None:
+        """Give new connections to ``factory``."""
+        self._factory = factory
+        factory.doStart()
+
+    def close(self) -> None:
+        """Refuse new connections."""
+        if self._factory is not None:
+            self._factory.doStop()
+            self._factory = None
+
+    def logPrefix(self) -> str:
+        """Return the name under which ports are logged."""
+        return "cybertemp-imap"
+
+    def buildProtocol(self, addr: IAddress | None) -> Any:
+        """Return what the IMAP factory makes of the connection."""
+        return None if self._factory is None else self._factory.buildProtocol(addr)
+
+
+def leave_when_failed(failure: Failure, reactor: Any) -> None:
+    """Tell why the server cannot start, stop the reactor, and leave the process with status 1.
+
+    What the operator can mend is one sentence on standard error; anything else is a fault, with its traceback in the
+    log.
+    """
+    log = ImapService.log
+    if failure.check(OperatorError):
+        sentence = str(failure.value)
+        log.critical("{sentence}", sentence=sentence)
+    else:
+        sentence = "The server cannot start because of a fault in it: see the log."
+        log.failure("The server cannot start.", failure)
+    _say(sys.__stderr__, f"cybertemp-imap: {sentence}")
+    # twistd always leaves with status 0 when the reactor was stopped; this is the last thing that runs.
+    atexit.register(_leave_with_error)
+    reactor.callWhenRunning(reactor.stop)
+
+
+def _leave_with_error() -> None:
+    for stream in (sys.__stdout__, sys.__stderr__):
+        if stream is not None:
+            stream.flush()
+    os._exit(1)
+
+
+def _say(stream: Any, line: str) -> None:
+    """Print to what was standard output or error before twistd made it part of the log."""
+    if stream is not None:
+        print(line, file=stream, flush=True)
+
+
+def _endpoint(reactor: Any, text: str) -> IStreamServerEndpoint:
+    try:
+        endpoint: IStreamServerEndpoint = serverFromString(reactor, text)
+    except Exception as error:
+        # Endpoints are parsed by plugins, which raise what they like.
+        reason = str(error).splitlines()[0].rstrip(".") if str(error) else type(error).__name__
+        raise ConfigError(f'"{text}" is not an endpoint to listen on: {reason}.') from None
+    return endpoint
+
+
+def _reading(port: IListeningPort, wanted: bool) -> None:
+    """Let a port accept connections, or leave them in the kernel's queue; not every kind of port can wait."""
+    change = getattr(port, "startReading" if wanted else "stopReading", None)
+    if change is not None:
+        change()
+
+
+def _why_not_bound(text: str, error: BaseException | None) -> str:
+    cause = getattr(error, "socketError", error)
+    number = getattr(cause, "errno", None)
+    remedy = _BIND_REMEDIES.get(number or 0, "choose another with --bind or --listen")
+    reason = os.strerror(number) if number else str(cause).rstrip(".")
+    return f"Cannot listen on {text}: {reason}; {remedy}."
+
+
+_BIND_REMEDIES = {
+    errno.EADDRINUSE: "stop the program that uses it, or choose another port with --bind or IMAP_BIND",
+    errno.EACCES: "ports below 1024 need root or CAP_NET_BIND_SERVICE; or choose another with --bind or IMAP_BIND",
+    errno.EADDRNOTAVAIL: "this machine has no such address; choose another with --bind or IMAP_BIND",
+}

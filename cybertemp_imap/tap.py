@@ -1,0 +1,74 @@
+"""What ``twistd cybertemp-imap`` understands and starts."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+from twisted.application.service import MultiService
+from twisted.python import usage
+
+from cybertemp_imap import config
+from cybertemp_imap.operator_error import OperatorError
+
+
+class Options(usage.Options):
+    """The command line; every option overrides the environment and the ``.env`` file."""
+
+    synopsis = "Usage: twistd [options] cybertemp-imap [options]"
+    longdesc = (
+        "An IMAP server for the mailboxes in a PostgreSQL database. All other settings are environment variables."
+    )
+
+    optParameters = [  # noqa: RUF012 - the form that usage.Options reads.
+        ["bind", "b", None, "Address and port to listen on, as IMAP_BIND. [default: 0.0.0.0:143]"],
+        ["env-file", "e", None, "File to read settings from. [default: .env, where it exists]"],
+        ["data-dir", "d", None, "Folder of the embedded PostgreSQL, as IMAP_DATA_DIR. [default: .data]"],
+    ]
+    optFlags = [  # noqa: RUF012
+        ["embedded", None, "Run a PostgreSQL of its own, in the data folder."],
+        ["demo", None, "Put a demo account into an empty embedded database; listen on 127.0.0.1:1143."],
+    ]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self["listen"] = []
+
+    def opt_listen(self, description: str) -> None:
+        """Twisted endpoint string to listen on, as in IMAP_LISTEN; can be given several times."""
+        self["listen"].append(description)
+
+    opt_l = opt_listen
+
+    def parseArgs(self, *arguments: str) -> None:
+        """Refuse anything that is not an option."""
+        if arguments:
+            raise usage.UsageError(f'"{arguments[0]}" is not an option')
+
+    def parseOptions(self, options: Sequence[str] | None = None) -> None:
+        """Parse, and leave with one sentence on a mistake: twistd would print the whole help with it."""
+        try:
+            super().parseOptions(options)
+        except usage.UsageError as error:
+            _leave(f"{str(error).rstrip('.')}: see twistd cybertemp-imap --help.")
+
+
+def makeService(options: Options) -> MultiService:
+    """Return the service that runs the server; nothing happens before it is started."""
+    from twisted.internet import reactor
+
+    from cybertemp_imap.service import ImapService, leave_when_failed
+
+    try:
+        settings = config.load(options, os.environ, options["env-file"])
+        service = ImapService(settings, reactor)
+    except OperatorError as error:
+        _leave(str(error))
+    service.failed.addErrback(leave_when_failed, reactor)
+    return service
+
+
+def _leave(sentence: str) -> NoReturn:
+    sys.exit(f"cybertemp-imap: {sentence}")

@@ -1,0 +1,10 @@
+"""Lets ``twistd`` find the IMAP server."""
+
+from twisted.application.service import ServiceMaker
+
+cybertemp_imap = ServiceMaker(
+    "cybertemp-imap",
+    "cybertemp_imap.tap",
+    "Temporary and private mailboxes over IMAP.",
+    "cybertemp-imap",
+)
