@@ -1,0 +1,94 @@
+"""Content transfer encodings (RFC 2045 section 6): decoding anything, and encoding text.
+
+Encoding is written out here rather than left to the standard library, because its output is part of messages that must
+stay the same for ever.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+
+IDENTITIES = frozenset((b"", b"7bit", b"8bit", b"binary"))
+
+_NOT_BASE64 = bytes(
+    octet for octet in range(256) if octet not in b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/="
+)
+_TRAILING_SPACE = re.compile(rb"(?<![ \t])[ \t]++(?=\r?\n|\Z)")
+
+_LITERAL = bytes(octet for octet in range(0x20, 0x7F) if octet != 0x3D) + b"\t\r\n"
+_UNSAFE = re.compile(rb"[^\t\r\n -<>-~]|[\t ](?=\r\n|\Z)")
+_LINE = 76
+
+
+def decode_transfer(data: bytes, encoding: bytes) -> bytes | None:
+    """``data`` decoded from a lower-case Content-Transfer-Encoding, or None where that is unknown; never raises."""
+    if encoding in IDENTITIES:
+        return data
+    if encoding == b"base64":
+        return decode_base64(data)
+    if encoding == b"quoted-printable":
+        return decode_quoted_printable(data)
+    return None
+
+
+def decode_base64(data: bytes) -> bytes:
+    """The octets of base64 ``data``, whatever is in it.
+
+    Other characters are ignored (RFC 2045 section 6.8), and so is padding: of several pieces in a row all are read.
+    """
+    clean = data.translate(None, _NOT_BASE64)
+    pieces = []
+    for piece in clean.split(b"="):
+        whole = len(piece) - (len(piece) % 4 == 1)
+        if whole:
+            pieces.append(binascii.a2b_base64(piece[:whole] + b"=" * (-whole % 4)))
+    return b"".join(pieces)
+
+
+def decode_quoted_printable(data: bytes) -> bytes:
+    """The octets of quoted-printable ``data``; white space before a line end is padding (RFC 2045 section 6.7)."""
+    if b" \r\n" in data or b" \n" in data or b"\t\r\n" in data or b"\t\n" in data or data[-1:] in (b" ", b"\t"):
+        data = _TRAILING_SPACE.sub(b"", data)
+    return binascii.a2b_qp(data)
+
+
+def encode_text(data: bytes) -> tuple[bytes, bytes]:
+    """``data``, text with CRLF line ends, ready for a message: (Content-Transfer-Encoding, encoded octets).
+
+    7bit where it fits, else the shorter of quoted-printable and base64.
+    """
+    if data.isascii() and b"\0" not in data and _longest_line(data) <= 998:
+        return b"7bit", data
+    unsafe = len(data.translate(None, _LITERAL))
+    if 3 * unsafe + (len(data) - unsafe) <= len(data) * 4 // 3:
+        return b"quoted-printable", _quoted_printable(data)
+    return b"base64", base64.encodebytes(data).replace(b"\n", b"\r\n")
+
+
+def _longest_line(data: bytes) -> int:
+    """The length of the longest line, its end not counted."""
+    return max(map(len, data.split(b"\r\n")))
+
+
+def _quoted_printable(data: bytes) -> bytes:
+    """``data``, whose only line ends are CRLF, in quoted-printable with lines of at most 76 octets."""
+    escaped = _UNSAFE.sub(lambda match: b"=%02X" % ord(match[0]), data)
+    return b"\r\n".join(line if len(line) <= _LINE else b"=\r\n".join(_pieces(line)) for line in escaped.split(b"\r\n"))
+
+
+def _pieces(line: bytes) -> list[bytes]:
+    """A long quoted-printable line cut so that each piece has room for a soft line break and no ``=XX`` is divided."""
+    pieces = []
+    at = 0
+    while len(line) - at > _LINE:
+        end = at + _LINE - 1
+        if line[end - 1] == 0x3D:
+            end -= 1
+        elif line[end - 2] == 0x3D:
+            end -= 2
+        pieces.append(line[at:end])
+        at = end
+    pieces.append(line[at:])
+    return pieces
