@@ -58,12 +58,13 @@ _SETTINGS = {
     "log_error_verbosity": "terse",
 }
 
-# The shell's own input is the pipe; PostgreSQL gets none of it. "wait" ends with PostgreSQL, "read" with the pipe.
+# The shell's own input is the pipe; PostgreSQL gets none of it. "wait" ends with PostgreSQL, "read" with the pipe. The
+# request to stop is repeated because PostgreSQL ignores it while it is very young.
 _SUPERVISOR = """
 exec 3<&0 </dev/null
 "$@" 3<&- &
 server=$!
-{ read -r line <&3; kill -INT "$server"; } &
+{ read -r line <&3; while kill -INT "$server" 2>/dev/null; do sleep 0.3; done; } &
 watcher=$!
 exec 3<&-
 wait "$server"

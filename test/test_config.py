@@ -1,0 +1,216 @@
+"""Settings: precedence, every kind of value, and the sentences for mistakes."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from cybertemp_imap.config import Address, ConfigError, Settings, load
+
+DSN = "postgresql://admin:s3cret@localhost:5432/cybertemp"
+
+
+class ConfigTestCase(SynchronousTestCase):
+    """Each test has an empty folder to be in."""
+
+    def setUp(self) -> None:
+        here = os.getcwd()
+        folder = self.mktemp()
+        os.mkdir(folder)
+        os.chdir(folder)
+        self.addCleanup(os.chdir, here)
+
+    def write(self, text: str, name: str = ".env") -> None:
+        """Make a settings file."""
+        Path(name).write_text(text, encoding="utf-8")
+
+    def mistake(self, environ: Mapping[str, str], options: Mapping[str, Any] | None = None) -> str:
+        """Return the sentence with which these settings are refused."""
+        return str(self.assertRaises(ConfigError, load, options or {}, {"DATABASE_URL": DSN, **environ}))
+
+
+class PrecedenceTests(ConfigTestCase):
+    """Command line over environment over file."""
+
+    def test_file_alone(self) -> None:
+        """The file of the program being replaced works unchanged, with its comments."""
+        self.write(
+            "# PostgreSQL Database (REQUIRED)\n"
+            f"DATABASE_URL={DSN}\n\n"
+            "USE_SUPABASE_BANS=false\nUSE_SUPABASE_DOMAINS=false\n"
+            "# IMAP Server Settings (OPTIONAL)\n"
+            "IMAP_BIND=0.0.0.0:143 # Default: 0.0.0.0:143\n"
+        )
+        settings = load({}, {})
+        self.assertEqual(settings.database_url, DSN)
+        self.assertEqual(settings.bind, Address("0.0.0.0", 143))
+
+    def test_environment_over_file(self) -> None:
+        """A variable of the environment overrides the file's."""
+        self.write(f"DATABASE_URL={DSN}\nIMAP_BIND=127.0.0.1:1\n")
+        self.assertEqual(load({}, {"IMAP_BIND": "127.0.0.1:2"}).bind, Address("127.0.0.1", 2))
+
+    def test_command_line_over_environment(self) -> None:
+        """An option overrides the environment."""
+        settings = load({"bind": "127.0.0.1:3"}, {"IMAP_BIND": "127.0.0.1:2", "DATABASE_URL": DSN})
+        self.assertEqual(settings.bind, Address("127.0.0.1", 3))
+
+    def test_overridden_mistake(self) -> None:
+        """A malformed value that is overridden does no harm."""
+        self.assertEqual(load({"bind": "[::1]:3"}, {"IMAP_BIND": "x", "DATABASE_URL": DSN}).bind, Address("::1", 3))
+
+    def test_empty_is_not_set(self) -> None:
+        """A variable set to nothing is not set, and hides the file's."""
+        self.write("IMAP_BIND=127.0.0.1:1\nSUPABASE_URL=\n")
+        self.assertEqual(load({}, {"IMAP_BIND": "", "DATABASE_URL": DSN}).bind, Address("0.0.0.0", 143))
+
+    def test_environment_untouched(self) -> None:
+        """Reading a file changes no environment."""
+        self.write(f"DATABASE_URL={DSN}\n")
+        environ: dict[str, str] = {}
+        load({}, environ)
+        self.assertEqual(environ, {})
+        self.assertNotIn("DATABASE_URL", os.environ)
+
+    def test_named_file(self) -> None:
+        """--env-file is read instead of .env."""
+        self.write("IMAP_BIND=127.0.0.1:1\n")
+        self.write(f"DATABASE_URL={DSN}\n", "other.env")
+        self.assertEqual(load({}, {}, "other.env").bind, Address("0.0.0.0", 143))
+
+
+class ValueTests(ConfigTestCase):
+    """What values become."""
+
+    def test_defaults(self) -> None:
+        """Without any setting, a Settings has the documented defaults."""
+        settings = Settings()
+        self.assertEqual(settings.endpoints, ("tcp:143:interface=0.0.0.0",))
+        self.assertEqual((settings.login_line_limit, settings.line_limit), (8192, 65536))
+        self.assertEqual((settings.login_timeout, settings.idle_timeout), (60, 1800))
+
+    def test_demo_binds_to_this_machine(self) -> None:
+        """With --demo the default address is 127.0.0.1:1143; IMAP_BIND changes it."""
+        options = {"embedded": 1, "demo": 1}
+        self.assertEqual(load(options, {}).bind, Address("127.0.0.1", 1143))
+        self.assertEqual(load(options, {"IMAP_BIND": "127.0.0.1:7"}).bind, Address("127.0.0.1", 7))
+
+    def test_listen(self) -> None:
+        """Endpoint strings stand besides an address that was given, and instead of the default one."""
+        listen = {"listen": ["tcp:1:interface=127.0.0.1", "tcp:2:interface=127.0.0.1"]}
+        self.assertEqual(load(listen, {"DATABASE_URL": DSN}).endpoints, tuple(listen["listen"]))
+        both = load(listen, {"DATABASE_URL": DSN, "IMAP_BIND": "[::1]:3"})
+        self.assertEqual(both.endpoints, ("tcp:3:interface=\\:\\:1", *listen["listen"]))
+        variable = load({}, {"DATABASE_URL": DSN, "IMAP_LISTEN": "tcp:1 tcp:2"})
+        self.assertEqual(variable.endpoints, ("tcp:1", "tcp:2"))
+
+    def test_addresses(self) -> None:
+        """Addresses are IPv4, IPv6 in brackets, or localhost."""
+        for value, endpoint in [
+            ("127.0.0.1:0", "tcp:0:interface=127.0.0.1"),
+            ("[::]:143", "tcp:143:interface=\\:\\:"),
+            ("localhost:1143", "tcp:1143:interface=127.0.0.1"),
+        ]:
+            self.assertEqual(load({}, {"DATABASE_URL": DSN, "IMAP_BIND": value}).endpoints, (endpoint,))
+
+    def test_supabase_off(self) -> None:
+        """With both switches off, SUPABASE_URL and the key are of no consequence."""
+        environ = {"SUPABASE_URL": "https://p.supabase.co", "SUPABASE_KEY": "k", "DATABASE_URL": DSN}
+        settings = load({}, {**environ, "USE_SUPABASE_BANS": "false", "USE_SUPABASE_DOMAINS": "FALSE"})
+        self.assertEqual((settings.use_supabase_bans, settings.supabase_key), (False, "k"))
+
+    def test_option_over_database_url(self) -> None:
+        """--embedded on the command line overrides a DATABASE_URL of the environment."""
+        self.assertIsNone(load({"embedded": 1}, {"DATABASE_URL": DSN}).database_url)
+
+    def test_secrets_not_shown(self) -> None:
+        """Neither connection string nor key is in the repr."""
+        shown = repr(Settings(database_url=DSN, supabase_key="k3y"))
+        self.assertNotIn("s3cret", shown)
+        self.assertNotIn("k3y", shown)
+
+    def test_every_variable_in_readme(self) -> None:
+        """The README's table names every variable once, with its default."""
+        table = (Path(__file__).parents[1] / "README.rst").read_text(encoding="utf-8")
+        rows = dict(re.findall(r"^   \* - ``([A-Z_]+)``.*\n     - (.*)$", table, re.M))
+        for setting in dataclasses.fields(Settings):
+            name = setting.metadata["variables"][0]
+            self.assertIn(name, rows)
+            if isinstance(setting.default, (int, float)) and not isinstance(setting.default, bool):
+                self.assertEqual(float(rows[name].replace(",", "")), setting.default, name)
+        self.assertEqual(len(rows), len(dataclasses.fields(Settings)))
+
+
+class MistakeTests(ConfigTestCase):
+    """Every mistake is one sentence that names the setting and its source."""
+
+    def test_malformed(self) -> None:
+        """A value that is not of its setting's form is refused."""
+        for environ, sentence in [
+            ({"IMAP_BIND": "abc"}, 'IMAP_BIND from the environment: "abc" is not address:port.'),
+            ({"IMAP_BIND": "1.2.3.4:70000"}, 'IMAP_BIND from the environment: "1.2.3.4:70000" is not address:port.'),
+            ({"IMAP_BIND": "::1:143"}, 'IMAP_BIND from the environment: "::1:143" is not address:port.'),
+            ({"USE_SUPABASE_BANS": "si"}, 'USE_SUPABASE_BANS from the environment: "si" is not true or false.'),
+            ({"IMAP_ALLOW_PLAINTEXT": "no"}, 'IMAP_ALLOW_PLAINTEXT from the environment: "no" is not auto or yes.'),
+            (
+                {"IMAP_POOL_SIZE": "0"},
+                'IMAP_POOL_SIZE from the environment: "0" is not a whole number from 1 to 1000.',
+            ),
+            (
+                {"IMAP_LOGIN_TIMEOUT": "nan"},
+                'IMAP_LOGIN_TIMEOUT from the environment: "nan" is not a number of seconds from 1 to 86400.',
+            ),
+        ]:
+            self.assertEqual(self.mistake(environ), sentence)
+
+    def test_source(self) -> None:
+        """The sentence tells file and option from the environment."""
+        self.write("IMAP_BIND=abc\n")
+        self.assertEqual(self.mistake({}), 'IMAP_BIND from .env: "abc" is not address:port.')
+        self.assertEqual(self.mistake({}, {"bind": "x"}), '--bind: "x" is not address:port.')
+
+    def test_secret_not_told(self) -> None:
+        """A malformed connection string is not repeated."""
+        self.assertEqual(
+            self.mistake({"DATABASE_URL": "postgres//admin:s3cret@host"}),
+            "DATABASE_URL from the environment: is not a PostgreSQL connection string.",
+        )
+
+    def test_missing_database(self) -> None:
+        """DATABASE_URL is required without --embedded."""
+        error = self.assertRaises(ConfigError, load, {}, {})
+        self.assertIn("DATABASE_URL is not set", str(error))
+
+    def test_contradictions(self) -> None:
+        """Two databases from one source, and a demo in somebody's database, are refused."""
+        self.assertEqual(
+            self.mistake({"IMAP_EMBEDDED": "true"}),
+            "IMAP_EMBEDDED from the environment and DATABASE_URL from the environment contradict each other: "
+            "remove one.",
+        )
+        self.assertEqual(self.mistake({}, {"demo": 1}), "--demo needs the embedded PostgreSQL: add --embedded.")
+
+    def test_supabase(self) -> None:
+        """An explicit true names what is missing; with everything there, the version says it cannot."""
+        url = {"SUPABASE_URL": "https://p.supabase.co"}
+        yes = {"USE_SUPABASE_DOMAINS": "true"}
+        where = "USE_SUPABASE_DOMAINS from the environment is true"
+        self.assertEqual(self.mistake(yes), f"{where}, and SUPABASE_URL is not set.")
+        self.assertEqual(self.mistake({**yes, **url}), f"{where}, and SUPABASE_SERVICE_KEY is not set.")
+        for environ in ({**yes, **url, "SUPABASE_KEY": "k"}, url):
+            self.assertIn("not supported by this version yet", self.mistake(environ))
+
+    def test_files(self) -> None:
+        """A file that is missing or unreadable is told with its name, and the line."""
+        error = self.assertRaises(ConfigError, load, {}, {}, "none.env")
+        self.assertEqual(str(error), "--env-file: there is no file none.env.")
+        self.write("A=1\nthis is = 'not\n")
+        self.assertEqual(self.mistake({}), "Line 2 of .env is not of the form NAME=value.")
+        Path(".env").write_bytes(b"A=\xff\n")
+        self.assertEqual(self.mistake({}), "The file .env cannot be read: it is not UTF-8.")
