@@ -40,8 +40,8 @@ class Startable(Protocol):
         """Disconnect."""
 
 
-#: Makes the store and the IMAP factory over the database of a connection string.
-Build = Callable[[Settings, str], tuple[Startable, Factory]]
+#: Makes the store and the factory of the IMAP protocol over the database of a connection string.
+Build = Callable[[Settings, str], tuple[Startable, Any]]
 
 
 def build_factory(settings: Settings, dsn: str) -> tuple[Startable, Factory]:
@@ -162,8 +162,9 @@ class ImapService(MultiService):
         return deferred
 
     def _fail(self, failure: Failure) -> None:
-        if not self._stopping:
-            self.failed.errback(failure)
+        if not self._stopping and not self.failed.called:
+            # In a turn of its own: whoever is told may want to stop the service, which waits for this one's end.
+            self._reactor.callLater(0, self.failed.errback, failure)
 
 
 class _Gate(Factory):
