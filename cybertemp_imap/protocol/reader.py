@@ -277,7 +277,7 @@ class CommandReader:
 
     def _overlong(self, room: int) -> LineTooLong:
         """Refuse a line; of its octets those that went beyond the limit are still to be skipped."""
-        begun = bytes(self._command[:PREFIX_OCTETS]) or self._buffer.head(PREFIX_OCTETS)
+        begun = bytes(self._command[:PREFIX_OCTETS]) or self._buffer.head(min(room + 1, PREFIX_OCTETS))
         self._skip(0)
         self._skim(room + 1)
         return LineTooLong(_identify(begun)[0])
