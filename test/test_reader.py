@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Iterable
-from contextlib import suppress
 from itertools import pairwise
 
 from hypothesis import given, settings
@@ -198,7 +198,7 @@ class ReaderTests(unittest.SynchronousTestCase):
         self.assertEqual(joined(read(data, range(len(data)), policy=policy)), events)
         for event in events:
             if isinstance(event, CommandReady):
-                with suppress(SyntaxFault, UnknownCommand):
+                with contextlib.suppress(SyntaxFault, UnknownCommand):
                     parse_command(event.data, event.streamed)
 
     def test_policy_sees_a_bounded_prefix(self) -> None:
