@@ -39,7 +39,7 @@ check: lint types test
 
 wheel: $(VENV)/.installed-dev
 	rm -rf build dist
-	$(BIN)/python -m build --wheel --outdir dist . >/dev/null
+	$(BIN)/python -m build --wheel --no-isolation --outdir dist . >/dev/null
 
 clean:
 	rm -rf build dist *.egg-info $(VENV) _trial_temp* .mypy_cache .ruff_cache .hypothesis
@@ -54,8 +54,7 @@ $(VENV)/.created:
 # The dependencies of one extra, named in setup.cfg; installed again when that file changes.
 $(VENV)/.requirements-%: $(VENV)/.created setup.cfg setup.py
 	@echo "Installing what cybertemp-imap[$*] needs ..."
-	@$(PIP) install ".[$*]"
-	@rm -f $(VENV)/.installed-*
+	@$(PIP) install --no-build-isolation ".[$*]"
 	@touch $@
 
 # The package itself, without looking at its dependencies: quick.
