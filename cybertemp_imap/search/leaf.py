@@ -1,0 +1,264 @@
+"""Search keys that hold no others, each with what it needs to know of a message and the question it asks.
+
+A key that asks the view is answered for thousands of messages at once, as a set; every other key is asked of one
+record at a time.
+"""
+
+from __future__ import annotations
+
+import operator
+import re
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from enum import IntEnum
+from functools import singledispatch
+from typing import Any
+
+from cybertemp_imap.protocol.command import (
+    DateField,
+    DateOrder,
+    KeyAge,
+    KeyAll,
+    KeyBody,
+    KeyDate,
+    KeyEmailId,
+    KeyFlag,
+    KeyHeader,
+    KeyLarger,
+    KeyModSeq,
+    KeyRecent,
+    KeySaveDateSupported,
+    KeySequence,
+    KeySmaller,
+    KeyText,
+    KeyThreadId,
+    KeyUid,
+)
+from cybertemp_imap.protocol.sequence import positions
+from cybertemp_imap.search.chunk import Chunk
+from cybertemp_imap.search.folding import needle_of
+from cybertemp_imap.search.records import Dates, HeaderText, MessageText
+from cybertemp_imap.store.interface import Metadata
+
+_ORDERS: dict[DateOrder, Callable[[date, date], bool]] = {
+    DateOrder.BEFORE: operator.lt,
+    DateOrder.ON: operator.eq,
+    DateOrder.SINCE: operator.ge,
+}
+
+_FIELD_NAME = re.compile(rb"[^\x00-\x20:\x7f]+")
+
+
+class Tier(IntEnum):
+    """What must be read to answer a key, the cheapest first, and so the class of its record."""
+
+    DATES = 1
+    """:class:`~cybertemp_imap.search.records.Dates`"""
+    METADATA = 2
+    """:class:`~cybertemp_imap.store.interface.Metadata`"""
+    HEADER = 3
+    """:class:`~cybertemp_imap.search.records.HeaderText`"""
+    SOURCE = 4
+    """:class:`~cybertemp_imap.search.records.MessageText`"""
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What keys refer to: the UIDs of the view, the saved result ``$``, and the time of the search (aware)."""
+
+    uids: Sequence[int]
+    saved: frozenset[int]
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ViewLeaf:
+    """A key about what a session knows anyway."""
+
+    bits: Callable[[Chunk], int]
+
+
+@dataclass(frozen=True, slots=True)
+class RecordLeaf:
+    """A key about what the store is asked for; ``field`` is the header field it looks at, in lower case."""
+
+    tier: Tier
+    matches: Callable[[Any], bool]
+    field: bytes | None = None
+
+
+Leaf = ViewLeaf | RecordLeaf
+
+EVERYONE = ViewLeaf(lambda chunk: chunk.everyone)
+NOBODY = ViewLeaf(lambda chunk: 0)
+
+
+@singledispatch
+def leaf_of(key: Any, scope: Scope) -> Leaf:
+    """Return what a key asks."""
+    raise TypeError(f"not a search key: {type(key).__name__}")
+
+
+# -- the view ---------------------------------------------------------------------------------------------------------
+
+
+@leaf_of.register(KeyAll)
+@leaf_of.register(KeySaveDateSupported)
+def _all(key: KeyAll | KeySaveDateSupported, scope: Scope) -> Leaf:
+    return EVERYONE
+
+
+@leaf_of.register
+def _thread_id(key: KeyThreadId, scope: Scope) -> Leaf:
+    """Messages have no THREADID here, so that of a client is another server's (RFC 8474 section 5.2)."""
+    return NOBODY
+
+
+@leaf_of.register
+def _sequence(key: KeySequence, scope: Scope) -> Leaf:
+    """Numbers beyond the last message match nothing, as for a UID that is not there."""
+    if key.messages.saved:
+        return _among(scope.saved)
+    count = len(scope.uids)
+    return _at([range(first - 1, min(last, count)) for first, last in key.messages.resolve(count) if first <= count])
+
+
+@leaf_of.register
+def _uid(key: KeyUid, scope: Scope) -> Leaf:
+    if key.uids.saved:
+        return _among(scope.saved)
+    return _at(positions(scope.uids, key.uids.resolve(scope.uids[-1])))
+
+
+@leaf_of.register
+def _flag(key: KeyFlag, scope: Scope) -> Leaf:
+    flag = key.flag.lower()
+    return ViewLeaf(lambda chunk: chunk.flagged(flag))
+
+
+@leaf_of.register
+def _recent(key: KeyRecent, scope: Scope) -> Leaf:
+    return ViewLeaf(Chunk.recent)
+
+
+@leaf_of.register
+def _mod_seq(key: KeyModSeq, scope: Scope) -> Leaf:
+    return ViewLeaf(lambda chunk: chunk.changed_from(key.mod_seq))
+
+
+def _among(uids: frozenset[int]) -> Leaf:
+    return ViewLeaf(lambda chunk: chunk.among(uids))
+
+
+def _at(spans: Sequence[range]) -> Leaf:
+    """Ask for positions of the view in ascending ranges that do not overlap."""
+    starts = [span.start for span in spans]
+
+    def bits(chunk: Chunk) -> int:
+        first = max(bisect_right(starts, chunk.start) - 1, 0)
+        last = bisect_left(starts, chunk.start + chunk.size)
+        return sum(chunk.span(span) for span in spans[first:last])
+
+    return ViewLeaf(bits)
+
+
+# -- dates and sizes --------------------------------------------------------------------------------------------------
+
+
+@leaf_of.register
+def _date(key: KeyDate, scope: Scope) -> Leaf:
+    compare, day = _ORDERS[key.order], key.day
+    if key.field is DateField.INTERNAL:
+        return RecordLeaf(Tier.DATES, lambda dates: compare(dates.internal_day, day))
+    if key.field is DateField.SAVED:
+        return RecordLeaf(Tier.DATES, lambda dates: compare(dates.saved_day, day))
+
+    def sent(header: HeaderText) -> bool:
+        return header.sent_day is not None and compare(header.sent_day, day)
+
+    return RecordLeaf(Tier.HEADER, sent)
+
+
+@leaf_of.register
+def _age(key: KeyAge, scope: Scope) -> Leaf:
+    """A message of exactly that age is both older and younger (RFC 5032 section 2)."""
+    limit = scope.now - timedelta(seconds=key.seconds)
+
+    def older(dates: Dates) -> bool:
+        return dates.internal <= limit
+
+    def younger(dates: Dates) -> bool:
+        return dates.internal >= limit
+
+    return RecordLeaf(Tier.DATES, older if key.older else younger)
+
+
+@leaf_of.register
+def _larger(key: KeyLarger, scope: Scope) -> Leaf:
+    def larger(metadata: Metadata) -> bool:
+        return metadata.size > key.octets
+
+    return RecordLeaf(Tier.METADATA, larger)
+
+
+@leaf_of.register
+def _smaller(key: KeySmaller, scope: Scope) -> Leaf:
+    def smaller(metadata: Metadata) -> bool:
+        return metadata.size < key.octets
+
+    return RecordLeaf(Tier.METADATA, smaller)
+
+
+@leaf_of.register
+def _email_id(key: KeyEmailId, scope: Scope) -> Leaf:
+    """An EMAILID is printed as ``E`` and the identifier in hexadecimal; its letters count as they are (RFC 8474)."""
+    wanted = key.email_id.decode("ascii", "replace")
+
+    def same(metadata: Metadata) -> bool:
+        return "E" + metadata.email_id.hex == wanted
+
+    return RecordLeaf(Tier.METADATA, same)
+
+
+# -- texts ------------------------------------------------------------------------------------------------------------
+
+
+@leaf_of.register
+def _header(key: KeyHeader, scope: Scope) -> Leaf:
+    """An empty value is in every field there is (RFC 9051 section 6.4.4, HEADER)."""
+    name, needle = key.field.lower(), needle_of(key.value)
+    if needle is None or _FIELD_NAME.fullmatch(name) is None:
+        return NOBODY
+
+    def holds(header: HeaderText) -> bool:
+        return any(needle in text for text in header.texts(name))
+
+    return RecordLeaf(Tier.HEADER, holds, name)
+
+
+@leaf_of.register
+def _body(key: KeyBody, scope: Scope) -> Leaf:
+    def holds(needle: str, message: MessageText) -> bool:
+        return needle in message.body
+
+    return _text_leaf(key.value, holds)
+
+
+@leaf_of.register
+def _text(key: KeyText, scope: Scope) -> Leaf:
+    def holds(needle: str, message: MessageText) -> bool:
+        return needle in message.full
+
+    return _text_leaf(key.value, holds)
+
+
+def _text_leaf(octets: bytes, holds: Callable[[str, MessageText], bool]) -> Leaf:
+    """The empty string is in every text; octets that are not UTF-8 are in none."""
+    needle = needle_of(octets)
+    if needle is None:
+        return NOBODY
+    if not needle:
+        return EVERYONE
+    return RecordLeaf(Tier.SOURCE, lambda message: holds(needle, message))

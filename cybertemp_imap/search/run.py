@@ -1,0 +1,119 @@
+"""Carrying out a search: first what the view knows, then ever costlier readings about ever fewer messages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import reduce
+from operator import or_
+from typing import Any
+
+from twisted.internet.threads import deferToThreadPool
+
+from cybertemp_imap.mailbox import Mailbox
+from cybertemp_imap.pace import Pace
+from cybertemp_imap.protocol.command import SearchKey
+from cybertemp_imap.search.bits import bits_of, positions_of
+from cybertemp_imap.search.chunk import CHUNK, Chunk
+from cybertemp_imap.search.leaf import RecordLeaf, Scope, Tier, ViewLeaf
+from cybertemp_imap.search.program import Answers, Node, program_of
+from cybertemp_imap.search.reading import Reader, Reading
+
+BIG = 1 << 17
+"""Octets above which a message is looked through in a thread: about what takes a slice of the reactor's time."""
+
+
+async def search(mailbox: Mailbox, key: SearchKey, *, saved: Iterable[int] = (), reactor: Any = None) -> list[int]:
+    """Return the positions in ``mailbox.view.uids`` of the messages that match, ascending, counted from 0.
+
+    ``saved`` are the UIDs that ``$`` stands for (RFC 5182). Messages that others have expunged match nothing, even
+    where this session still has numbers for them. Raises :class:`~cybertemp_imap.errors.StoreUnavailable`.
+    """
+    if reactor is None:
+        from twisted.internet import reactor
+    uids = mailbox.view.uids
+    if not uids:
+        return []
+    program = program_of(key, Scope(uids, frozenset(saved), datetime.now(UTC)))
+    looking = _Search(mailbox, program, reactor)
+    found: list[int] = []
+    for start in range(0, len(uids), CHUNK):
+        chunk = Chunk(mailbox, uids, start)
+        found.extend(start + position for position in await looking.through(chunk))
+    return found
+
+
+@dataclass(slots=True)
+class _Question:
+    """A leaf, the messages it is asked about, and the positions of those found to match."""
+
+    index: int
+    asked: int
+    matches: Callable[[Any], bool]
+    found: list[int] = field(default_factory=list)
+
+
+class _Search:
+    """One search, chunk by chunk."""
+
+    def __init__(self, mailbox: Mailbox, program: list[Node], reactor: Any) -> None:
+        self._program = program
+        self._reactor = reactor
+        self._pace = Pace(reactor)
+        leaves = [node.leaf for node in program if isinstance(node.leaf, RecordLeaf)]
+        self._tiers = sorted({leaf.tier for leaf in leaves})
+        self._reader = Reader(mailbox.shared, {leaf.field for leaf in leaves if leaf.field is not None})
+
+    async def through(self, chunk: Chunk) -> list[int]:
+        """Return the positions in a chunk of the messages that match."""
+        answers = Answers(self._program, chunk.everyone, chunk.present)
+        for index, node in enumerate(self._program):
+            if isinstance(node.leaf, ViewLeaf):
+                answers.answer(index, chunk.everyone, node.leaf.bits(chunk))
+                await self._pace.breathe()
+        await answers.settle(self._pace)
+        for tier in self._tiers:
+            if not answers.open:
+                break
+            await self._ask(tier, chunk, answers)
+            await answers.settle(self._pace)
+        return positions_of(answers.found)
+
+    async def _ask(self, tier: Tier, chunk: Chunk, answers: Answers) -> None:
+        """Answer the leaves of a tier, as far as it matters."""
+        questions = list(self._questions(tier, answers))
+        concerned = reduce(or_, (question.asked for question in questions), 0)
+        places = {chunk.uids[place]: place for place in positions_of(concerned)}
+        gone = set(places.values())
+        for page in await self._reader.pages(tier, list(places)):
+            for reading in await self._reader.read(tier, page):
+                place = places[reading.uid]
+                gone.discard(place)
+                await self._look(reading, place, questions)
+                await self._pace.breathe()
+        for question in questions:
+            answers.answer(question.index, question.asked, bits_of(question.found, chunk.size))
+        answers.present &= ~bits_of(gone, chunk.size)
+
+    def _questions(self, tier: Tier, answers: Answers) -> Iterator[_Question]:
+        asked = answers.open_questions()
+        for index, node in enumerate(self._program):
+            if asked[index] and isinstance(node.leaf, RecordLeaf) and node.leaf.tier is tier:
+                yield _Question(index, asked[index], node.leaf.matches)
+
+    async def _look(self, reading: Reading, place: int, questions: Sequence[_Question]) -> None:
+        """Ask about one message, whose place in the chunk is given."""
+        bit = 1 << place
+        asking = [question for question in questions if question.asked & bit]
+        if reading.octets > BIG:
+            pool = self._reactor.getThreadPool()
+            matching = await deferToThreadPool(self._reactor, pool, _matching, reading.record, asking)
+        else:
+            matching = _matching(reading.record, asking)
+        for question in matching:
+            question.found.append(place)
+
+
+def _matching(record: Any, asking: Sequence[_Question]) -> list[_Question]:
+    return [question for question in asking if question.matches(record)]
