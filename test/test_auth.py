@@ -11,9 +11,10 @@ from twisted.cred.credentials import UsernamePassword
 from twisted.cred.error import UnauthorizedLogin
 from twisted.cred.portal import IRealm, Portal
 from twisted.internet.defer import Deferred
-from twisted.logger import LogEvent, formatEvent, globalLogPublisher
+from twisted.logger import ILogObserver, LogEvent, formatEvent, globalLogPublisher
 from twisted.mail.imap4 import IAccount, IMailbox, LOGINCredentials, MemoryAccount, PLAINCredentials
 from twisted.trial.unittest import SynchronousTestCase
+from zope.interface import provider
 from zope.interface.verify import verifyObject
 
 from cybertemp_imap.auth import MAX_CREDENTIAL, Identity, Realm, SubscriptionLapsed, TokenChecker, TokenExpired
@@ -74,6 +75,7 @@ class CheckerTestCase(SynchronousTestCase):
         """Return the list that whatever is logged from now on goes to."""
         lines: list[str] = []
 
+        @provider(ILogObserver)
         def observe(event: LogEvent) -> None:
             lines.append(f"{formatEvent(event)} {event!r}")
 

@@ -1,0 +1,205 @@
+"""The store in memory keeps the contract of stores."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Iterable, Sequence
+from datetime import datetime
+from uuid import UUID
+
+from cybertemp_imap.errors import StoreUnavailable
+from cybertemp_imap.mime.row import EmailRow
+from cybertemp_imap.naming import INBOX
+from cybertemp_imap.store.interface import Store
+from cybertemp_imap.store.memory import MemoryStore
+from test import (
+    store_contract,
+    store_contract_accounts,
+    store_contract_bans,
+    store_contract_flags,
+    store_contract_messages,
+    store_contract_uids,
+)
+
+
+class MemoryFixture(store_contract.StoreFixture):
+    """A store in memory, whose tables are its own."""
+
+    async def set_up(self) -> None:
+        """Make an empty store."""
+        self.memory = MemoryStore()
+        self.store: Store = self.memory
+        await self.store.start()
+
+    async def tear_down(self) -> None:
+        """Stop the store."""
+        await self.store.stop()
+
+    async def add_user(self, email: str, status: str | None = "active", end: datetime | None = None) -> UUID:
+        """Add an account."""
+        return self.memory.add_user(email, status, end)
+
+    async def add_token(self, user_id: UUID, token: str, expires_at: datetime, hashed: bool = False) -> UUID:
+        """Add a token."""
+        return self.memory.add_token(user_id, token, expires_at, hashed)
+
+    async def last_used(self, token_id: UUID) -> datetime | None:
+        """Return when a token was last used."""
+        return self.memory.last_used(token_id)
+
+    async def add_address(self, user_id: UUID | None, address: str) -> None:
+        """Give an address to a user or to nobody."""
+        self.memory.add_address(user_id, address)
+
+    async def remove_address(self, address: str) -> None:
+        """Take an address away."""
+        self.memory.remove_address(address)
+
+    async def add_folder(self, user_id: UUID, owner: str, folder: str) -> None:
+        """Create a folder."""
+        self.memory.add_folder(owner, folder)
+
+    async def deliver(self, rows: Sequence[EmailRow], flags: Iterable[str | None] | None = ()) -> None:
+        """Add messages."""
+        for row in rows:
+            self.memory.deliver(row, flags)
+
+    async def stored_flags(self, email_id: UUID) -> Sequence[str | None] | None:
+        """Return the flags of a message as stored."""
+        return list(self.memory.flags_of(email_id)) if email_id in self.memory.emails else None
+
+    async def set_flags_elsewhere(self, email_id: UUID, flags: Iterable[str | None] | None) -> None:
+        """Replace the flags of a message."""
+        self.memory.set_flags_elsewhere(email_id, flags)
+
+    async def delete_elsewhere(self, email_id: UUID) -> None:
+        """Delete a message."""
+        self.memory.delete_elsewhere(email_id)
+
+    async def ban(
+        self, scope: str, value: str, match_type: str | None = "exact", status: str | None = "active"
+    ) -> UUID:
+        """Add a ban."""
+        return self.memory.ban(scope, value, match_type, status)
+
+    async def lift(self, ban_id: UUID) -> None:
+        """Make a ban inactive."""
+        self.memory.lift(ban_id)
+
+
+class MemoryLoginTests(store_contract_accounts.LoginContract):
+    """Tokens in memory."""
+
+    fixture_type = MemoryFixture
+
+
+class MemoryListTests(store_contract_accounts.ListContract):
+    """Lists in memory."""
+
+    fixture_type = MemoryFixture
+
+
+class MemoryIsolationTests(store_contract_accounts.IsolationContract):
+    """Who may open what in memory."""
+
+    fixture_type = MemoryFixture
+
+
+class MemoryUidTests(store_contract_uids.UidContract):
+    """UIDs in memory."""
+
+    fixture_type = MemoryFixture
+
+
+class MemoryModSeqTests(store_contract_uids.ModSeqContract):
+    """Mod-sequences in memory."""
+
+    fixture_type = MemoryFixture
+
+
+class MemoryInboxTests(store_contract_uids.InboxContract):
+    """INBOX in memory."""
+
+    fixture_type = MemoryFixture
+
+
+class MemoryDatesTests(store_contract_uids.DatesContract):
+    """Dates in memory."""
+
+    fixture_type = MemoryFixture
+
+
+class MemoryBanTests(store_contract_bans.BanContract):
+    """Bans in memory."""
+
+    fixture_type = MemoryFixture
+
+
+class MemoryStoreFlagsTests(store_contract_flags.StoreFlagsContract):
+    """STORE in memory."""
+
+    fixture_type = MemoryFixture
+
+
+class MemorySharedFlagsTests(store_contract_flags.SharedFlagsContract):
+    """Flags written by others in memory."""
+
+    fixture_type = MemoryFixture
+
+
+class MemoryMessageTests(store_contract_messages.MessageContract):
+    """Messages in memory."""
+
+    fixture_type = MemoryFixture
+
+
+class MemoryStatusTests(store_contract_messages.StatusContract):
+    """Counts in memory."""
+
+    fixture_type = MemoryFixture
+
+
+class MemoryExpungeTests(store_contract_messages.ExpungeContract):
+    """Expunging in memory."""
+
+    fixture_type = MemoryFixture
+
+
+class MemoryUnavailableTests(store_contract.StoreContract):
+    """A store in memory that is told to be out of reach."""
+
+    fixture_type = MemoryFixture
+
+    async def test_unavailable(self) -> None:
+        """Every method fails while the store is not available, and what it held is there afterwards."""
+        memory = self.store
+        assert isinstance(memory, MemoryStore)
+        mailbox = await self.open()
+        memory.available = False
+        attempts: tuple[Awaitable[object], ...] = (
+            memory.start(),
+            memory.find_login("token"),
+            memory.touch_token(self.user),
+            memory.list_mailboxes(self.user),
+            memory.subscriptions(self.user),
+            memory.set_subscribed(self.user, "Sent", True),
+            memory.find_mailbox(self.user, self.account, INBOX),
+            memory.refresh(mailbox),
+            memory.changes(mailbox, 0, 0, 1),
+            memory.expunged_since(mailbox, 0),
+            memory.claim_recent(mailbox),
+            memory.status(mailbox, True),
+            memory.metadata(mailbox, []),
+            memory.headers(mailbox, []),
+            memory.sources(mailbox, []),
+            memory.saved_dates(mailbox, []),
+            memory.store_flags(mailbox, [], "", [], None),
+            memory.expunge(mailbox, None),
+        )
+        for attempt in attempts:
+            try:
+                await attempt
+            except StoreUnavailable:
+                continue
+            self.fail(f"{attempt!r} did not fail")
+        memory.available = True
+        self.assertEqual(await self.open(), mailbox)
