@@ -50,7 +50,8 @@ class Refusal(Enum):
     @property
     def code(self) -> str | None:
         """The response code without its brackets, where there is one."""
-        return self.value[1]
+        code: str | None = self.value[1]
+        return code
 
     @property
     def text(self) -> str:

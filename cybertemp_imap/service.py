@@ -7,6 +7,7 @@ is ready: clients that connect meanwhile wait in the kernel's queue.
 from __future__ import annotations
 
 import atexit
+import dataclasses
 import errno
 import os
 import sys
@@ -14,6 +15,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
 from twisted.application.service import MultiService
+from twisted.cred.portal import Portal
 from twisted.internet.defer import Deferred, ensureDeferred, maybeDeferred
 from twisted.internet.endpoints import serverFromString
 from twisted.internet.error import CannotListenError
@@ -23,11 +25,17 @@ from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from cybertemp_imap.account import Account
+from cybertemp_imap.auth import Realm, TokenChecker
 from cybertemp_imap.config import ConfigError, Settings
 from cybertemp_imap.embedded import EmbeddedPostgres
 from cybertemp_imap.operator_error import OperatorError
+from cybertemp_imap.protocol.factory import ImapFactory
+from cybertemp_imap.protocol.limits import Limits
 from cybertemp_imap.ready import ready_lines
+from cybertemp_imap.shared import SharedMailboxes
 from cybertemp_imap.store import migrations
+from cybertemp_imap.store.postgres import PostgresStore
 
 
 class Startable(Protocol):
@@ -46,7 +54,11 @@ Build = Callable[[Settings, str], tuple[Startable, Any]]
 
 def build_factory(settings: Settings, dsn: str) -> tuple[Startable, Factory]:
     """Return the store on ``dsn`` and the factory that serves it; neither is started."""
-    raise NotImplementedError
+    store = PostgresStore(dsn, pool_size=settings.pool_size, statement_timeout=settings.statement_timeout)
+    mailboxes = SharedMailboxes(store)
+    portal = Portal(Realm(lambda identity: Account(identity, mailboxes)), [TokenChecker(store)])
+    limits = Limits(**{field.name: getattr(settings, field.name) for field in dataclasses.fields(Limits)})
+    return store, ImapFactory(portal, limits)
 
 
 class ImapService(MultiService):

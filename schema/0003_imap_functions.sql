@@ -1,12 +1,28 @@
 -- What the server calls: each function is one step that a client's command needs, in one round trip.
 -- Every function that names a mailbox also takes the user, and does nothing when it is not that user's.
 
+-- Values --------------------------------------------------------------------------------------------------------------
+
+CREATE FUNCTION imap.clamp_time(p_time timestamptz) RETURNS timestamptz LANGUAGE sql IMMUTABLE AS $$
+    SELECT CASE WHEN p_time IS NOT NULL
+                THEN greatest('1000-01-01 00:00+00'::timestamptz, least('9000-01-01 00:00+00'::timestamptz, p_time)) END
+$$;
+COMMENT ON FUNCTION imap.clamp_time(timestamptz) IS
+    'The time, where it is infinite or out of what clients can print the nearest that is not.';
+
 -- Flags ---------------------------------------------------------------------------------------------------------------
 
 CREATE FUNCTION imap.has_flag(p_flags text[], p_flag text) RETURNS boolean LANGUAGE sql IMMUTABLE AS $$
     SELECT p_flag = ANY (lower(p_flags::text)::text[])
 $$;
 COMMENT ON FUNCTION imap.has_flag(text[], text) IS 'Whether a flag (given in lower case) is among the flags.';
+
+CREATE FUNCTION imap.is_told(p_flag text) RETURNS boolean LANGUAGE sql IMMUTABLE AS $$
+    SELECT p_flag ~* '^\\(answered|flagged|deleted|seen|draft)$'
+        OR p_flag ~ '^[!#$&''+,./0-9:;<=>?@A-Z[^_`a-z|}~-]{1,255}$'
+$$;
+COMMENT ON FUNCTION imap.is_told(text) IS
+    'Whether a stored flag is one that clients are told (RFC 9051 section 9, flag): others are left alone.';
 
 CREATE FUNCTION imap.combine_flags(p_flags text[], p_mode text, p_change text[]) RETURNS text[]
 LANGUAGE sql IMMUTABLE AS $$
@@ -18,12 +34,15 @@ LANGUAGE sql IMMUTABLE AS $$
             SELECT f FROM unnest(p_flags) WITH ORDINALITY AS u (f, n)
             WHERE NOT imap.has_flag(p_change, lower(f)) ORDER BY n)
         ELSE ARRAY(
-            SELECT coalesce((SELECT f FROM unnest(p_flags) AS f WHERE lower(f) = lower(c) LIMIT 1), c)
-            FROM unnest(p_change) WITH ORDINALITY AS u (c, n) ORDER BY n)
+            SELECT f FROM unnest(p_flags) WITH ORDINALITY AS u (f, n)
+            WHERE imap.has_flag(p_change, lower(f)) OR NOT coalesce(imap.is_told(f), false) ORDER BY n)
+         || ARRAY(
+            SELECT c FROM unnest(p_change) WITH ORDINALITY AS u (c, n)
+            WHERE NOT imap.has_flag(p_flags, lower(c)) ORDER BY n)
     END
 $$;
 COMMENT ON FUNCTION imap.combine_flags(text[], text, text[]) IS
-    'Flags after STORE: mode + adds, - removes, empty replaces; without case, what is there keeps its spelling.';
+    'Flags after STORE: + adds, - removes, empty replaces what clients are told; spellings that are there are kept.';
 
 -- Mailboxes -----------------------------------------------------------------------------------------------------------
 
@@ -113,7 +132,7 @@ COMMENT ON FUNCTION imap.find_mailbox(uuid, text, text) IS 'The number of a mail
 
 CREATE VIEW imap.visible AS
     SELECT f.mailbox_id, e.id AS email_id, coalesce(e.flags, '{}') AS flags,
-           coalesce(e.timestamp, e.created_at, 'epoch') AS internal_date
+           imap.clamp_time(coalesce(e.timestamp, e.created_at, 'epoch')) AS internal_date
     FROM imap.feed f JOIN public.emails e ON e.mailbox_owner = f.owner AND e.mailbox = f.folder
     WHERE NOT EXISTS (SELECT 1 FROM imap.sender_ban b
                       WHERE b.match_type = 'exact' AND b.value = lower(btrim(e.from_addr)))

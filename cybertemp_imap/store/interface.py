@@ -168,7 +168,7 @@ class Store(Protocol):
         """
 
     async def subscriptions(self, user_id: UUID) -> dict[str, bool]:
-        """Return what the user has said by SUBSCRIBE and UNSUBSCRIBE, by mailbox name; all else counts as subscribed."""
+        """Return what SUBSCRIBE and UNSUBSCRIBE said, by mailbox name; all else counts as subscribed."""
 
     async def set_subscribed(self, user_id: UUID, name: str, subscribed: bool) -> None:
         """Keep what SUBSCRIBE or UNSUBSCRIBE said of a name."""
@@ -211,6 +211,9 @@ class Store(Protocol):
 
         The caller bounds the memory by what it asks for.
         """
+
+    async def weights(self, mailbox: MailboxRef, uids: Sequence[int]) -> Sequence[tuple[int, int]]:
+        """Return (UID, about how many octets the message has) by ascending UID: enough to bound what is read."""
 
     async def saved_dates(self, mailbox: MailboxRef, uids: Sequence[int]) -> Sequence[tuple[int, datetime, datetime]]:
         """Return (UID, internal date, date saved in this mailbox), aware, by ascending UID (RFC 8514)."""

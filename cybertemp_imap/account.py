@@ -1,0 +1,193 @@
+"""An account: what a login gives, with the mailboxes of its user."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import NoReturn
+
+from twisted.internet.defer import Deferred
+from twisted.mail.imap4 import IAccount, IMailboxInfo, INamespacePresenter, MailboxException
+from zope.interface import implementer
+
+from cybertemp_imap.auth import Identity
+from cybertemp_imap.errors import Refusal, Refused
+from cybertemp_imap.mailbox import Mailbox
+from cybertemp_imap.naming import DELIMITER, INBOX, key_of, name_of
+from cybertemp_imap.protocol.pattern import ListPattern
+from cybertemp_imap.shared import SharedMailboxes
+from cybertemp_imap.store.interface import MailboxRef, StatusCounts, Store
+
+
+@implementer(IMailboxInfo)
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """One name as LIST shows it (RFC 9051 section 7.3.1).
+
+    ``exists`` is false for a name that is there only because others are below it or it was subscribed to.
+    """
+
+    name: str
+    exists: bool
+    subscribed: bool
+    has_children: bool
+    special_use: str | None = None
+
+    @property
+    def attributes(self) -> tuple[str, ...]:
+        """The attributes that a plain LIST shows."""
+        found: tuple[str, ...] = () if self.exists else ("\\NonExistent", "\\Noselect")
+        found += ("\\HasChildren",) if self.has_children else ("\\HasNoChildren",)
+        return found if self.special_use is None else (*found, self.special_use)
+
+    def getFlags(self) -> Sequence[str]:
+        """Return the attributes."""
+        return self.attributes
+
+    def getHierarchicalDelimiter(self) -> str:
+        """Return the hierarchy delimiter."""
+        return DELIMITER
+
+
+@implementer(IAccount, INamespacePresenter)
+class Account:
+    """The mailboxes of who has logged in. Errors of its coroutines are :class:`Refused` and ``StoreUnavailable``."""
+
+    def __init__(self, identity: Identity, mailboxes: SharedMailboxes) -> None:
+        self.identity = identity
+        self._mailboxes = mailboxes
+        self._subscriptions: dict[str, bool] = {}
+
+    @property
+    def store(self) -> Store:
+        """The store behind it."""
+        return self._mailboxes.store
+
+    # -- for our own commands -----------------------------------------------------------------------------------------
+
+    async def listings(self) -> list[Listing]:
+        """Return every name that LIST can show, sorted with INBOX first; also names that only have children."""
+        user = self.identity.user_id
+        entries = await self.store.list_mailboxes(user)
+        self._subscriptions = await self.store.subscriptions(user)
+        special = {name_of(entry.owner, entry.folder): entry.special_use for entry in entries}
+        subscribed = {name for name, told in self._subscriptions.items() if told}
+        parents = set(parents_of([*special, *subscribed]))
+        with_children = set(parents_of(special))
+        return [
+            Listing(name, name in special, self.isSubscribed(name), name in with_children, special.get(name))
+            for name in sorted({*special, *subscribed, *parents}, key=lambda name: (name != INBOX, name))
+            if name in special or name in with_children or name in subscribed
+        ]
+
+    async def find(self, name: str) -> MailboxRef:
+        """Find a mailbox by its name; raises NO_SUCH_MAILBOX, alike for what is another person's."""
+        owner, folder = key_of(self.identity.user_id, name)
+        ref = await self.store.find_mailbox(self.identity.user_id, owner, folder)
+        if ref is None:
+            raise Refused(Refusal.NO_SUCH_MAILBOX)
+        return ref
+
+    async def open(self, name: str, *, read_only: bool) -> Mailbox:
+        """Open a mailbox by its name, up to date."""
+        return await Mailbox.open(self._mailboxes.get(await self.find(name)), read_only=read_only)
+
+    async def status(self, name: str, *, with_size: bool) -> StatusCounts:
+        """Count what is in a mailbox, up to date."""
+        counts = await self.store.status(await self.find(name), with_size)
+        if counts is None:
+            raise Refused(Refusal.NO_SUCH_MAILBOX)
+        return counts
+
+    async def set_subscribed(self, name: str, subscribed: bool) -> None:
+        """Keep a subscription. Subscribing needs the mailbox to exist; a name that is gone can be unsubscribed."""
+        name = name_of(*key_of(self.identity.user_id, name))
+        if subscribed or name not in await self.store.subscriptions(self.identity.user_id):
+            await self.find(name)
+        await self.store.set_subscribed(self.identity.user_id, name, subscribed)
+        self._subscriptions[name] = subscribed
+
+    @property
+    def subscribed_names(self) -> frozenset[str]:
+        """Names that were subscribed to, whether they exist or not, as of the last list."""
+        return frozenset(name for name, told in self._subscriptions.items() if told)
+
+    # -- IAccount -----------------------------------------------------------------------------------------------------
+
+    def listMailboxes(self, ref: str, wildcard: str) -> Deferred[list[tuple[str, Listing]]]:
+        """Return (name, information) of mailboxes that match."""
+
+        async def matching() -> list[tuple[str, Listing]]:
+            pattern = ListPattern(ref, wildcard)
+            return [(entry.name, entry) for entry in await self.listings() if pattern.matches(entry.name)]
+
+        return Deferred.fromCoroutine(matching())
+
+    def select(self, name: str, rw: bool = True) -> Deferred[Mailbox | None]:
+        """Open a mailbox; None when there is none of that name."""
+
+        async def opened() -> Mailbox | None:
+            try:
+                return await self.open(name, read_only=not rw)
+            except Refused:
+                return None
+
+        return Deferred.fromCoroutine(opened())
+
+    def isSubscribed(self, name: str) -> bool:
+        """Tell whether a mailbox is subscribed, as of the last list; all are that were not unsubscribed."""
+        return self._subscriptions.get(name, True)
+
+    def subscribe(self, name: str) -> Deferred[bool]:
+        """Subscribe to a mailbox; fails with :class:`MailboxException`."""
+        return Deferred.fromCoroutine(self._subscribed(name, True))
+
+    def unsubscribe(self, name: str) -> Deferred[bool]:
+        """Unsubscribe from a mailbox; fails with :class:`MailboxException`."""
+        return Deferred.fromCoroutine(self._subscribed(name, False))
+
+    async def _subscribed(self, name: str, subscribed: bool) -> bool:
+        try:
+            await self.set_subscribed(name, subscribed)
+        except Refused as refused:
+            raise MailboxException(refused.refusal.text) from None
+        return True
+
+    def addMailbox(self, name: str, mbox: object = None) -> NoReturn:
+        """Refuse; see :meth:`create`."""
+        raise MailboxException(Refusal.CANNOT.text)
+
+    def create(self, pathspec: str) -> NoReturn:
+        """Refuse: mailboxes are not created over IMAP in this version."""
+        raise MailboxException(Refusal.CANNOT.text)
+
+    def delete(self, name: str) -> NoReturn:
+        """Refuse: mailboxes are not deleted over IMAP in this version."""
+        raise MailboxException(Refusal.CANNOT.text)
+
+    def rename(self, oldname: str, newname: str) -> NoReturn:
+        """Refuse: mailboxes are not renamed over IMAP in this version."""
+        raise MailboxException(Refusal.CANNOT.text)
+
+    # -- INamespacePresenter ------------------------------------------------------------------------------------------
+
+    def getPersonalNamespaces(self) -> list[tuple[str, str]]:
+        """Return the one personal namespace."""
+        return [("", DELIMITER)]
+
+    def getSharedNamespaces(self) -> list[tuple[str, str]] | None:
+        """Return None: there are no shared namespaces."""
+        return None
+
+    def getUserNamespaces(self) -> list[tuple[str, str]] | None:
+        """Return None: there are no namespaces of other users."""
+        return None
+
+
+def parents_of(names: Iterable[str]) -> Iterable[str]:
+    """Return every name above these in the hierarchy."""
+    for name in names:
+        above, delimiter, _ = name.rpartition(DELIMITER)
+        while delimiter:
+            yield above
+            above, delimiter, _ = above.rpartition(DELIMITER)

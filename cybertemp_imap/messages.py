@@ -1,0 +1,112 @@
+"""The messages of one mailbox as a process knows them: UIDs, flags and mod-sequences in parallel arrays.
+
+The arrays are replaced, never changed in place, so that many sessions can hold on to what they were told at no cost.
+"""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_left
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from typing import TypeVar
+
+from cybertemp_imap.store.interface import MessageState
+
+T = TypeVar("T")
+
+FLAG_SETS = 1 << 16
+"""Different flag lists kept ready for printing."""
+
+
+class FlagSet:
+    """A list of flags with what is asked of it most; equal lists are mostly one object (:func:`flag_set`)."""
+
+    __slots__ = ("deleted", "folded", "names", "seen", "wire")
+
+    def __init__(self, names: tuple[str, ...]) -> None:
+        self.names = names
+        self.wire = " ".join(names).encode("ascii", "replace")
+        self.folded = frozenset(name.lower() for name in names)
+        self.seen = "\\seen" in self.folded
+        self.deleted = "\\deleted" in self.folded
+
+    def __repr__(self) -> str:
+        return f"FlagSet({self.names!r})"
+
+
+@lru_cache(maxsize=FLAG_SETS)
+def flag_set(names: tuple[str, ...]) -> FlagSet:
+    """Return the flag set of flags as stored."""
+    return FlagSet(names)
+
+
+class Messages:
+    """What is in a mailbox, by ascending UID. The three sequences are of equal length and never change in place."""
+
+    __slots__ = ("flags", "mod_seqs", "uids")
+
+    def __init__(self) -> None:
+        self.uids: Sequence[int] = array("I")
+        self.flags: Sequence[FlagSet] = []
+        self.mod_seqs: Sequence[int] = array("Q")
+
+    def __len__(self) -> int:
+        return len(self.uids)
+
+    def find(self, uid: int) -> int | None:
+        """Return the position of a UID, or None."""
+        position = bisect_left(self.uids, uid)
+        return position if position < len(self.uids) and self.uids[position] == uid else None
+
+    def flags_of(self, uid: int) -> FlagSet | None:
+        """Return the flags of a message, or None when it is not there."""
+        position = self.find(uid)
+        return None if position is None else self.flags[position]
+
+    def take_in(self, states: Iterable[MessageState]) -> tuple[list[int], bool]:
+        """Take in messages, by ascending UID; return the UIDs of those whose flags changed, and whether any came.
+
+        A state older than the one known is passed over: answers of the store may overtake each other.
+        """
+        uids, flags, mod_seqs = list(self.uids), list(self.flags), list(self.mod_seqs)
+        known = len(uids)
+        changed: list[int] = []
+        position = 0
+        for state in states:
+            position = bisect_left(uids, state.uid, position)
+            if position < len(uids) and uids[position] == state.uid:
+                if state.mod_seq > mod_seqs[position]:
+                    mod_seqs[position] = state.mod_seq
+                    flags[position] = flag_set(state.flags)
+                    changed.append(state.uid)
+            else:
+                uids.insert(position, state.uid)
+                flags.insert(position, flag_set(state.flags))
+                mod_seqs.insert(position, state.mod_seq)
+        if changed or len(uids) > known:
+            self.flags, self.mod_seqs = flags, array("Q", mod_seqs)
+        if len(uids) > known:
+            self.uids = array("I", uids)
+        return changed, len(uids) > known
+
+    def remove(self, gone: Iterable[int]) -> list[int]:
+        """Take messages out; return the UIDs of those that were there, ascending."""
+        positions = sorted({p for uid in gone if (p := self.find(uid)) is not None})
+        removed = [self.uids[p] for p in positions]
+        if positions:
+            self.uids = array("I", without(self.uids, positions))
+            self.flags = without(self.flags, positions)
+            self.mod_seqs = array("Q", without(self.mod_seqs, positions))
+        return removed
+
+
+def without(items: Sequence[T], positions: Sequence[int]) -> list[T]:
+    """Return a copy without the items at ascending positions."""
+    kept: list[T] = []
+    start = 0
+    for position in positions:
+        kept.extend(items[start:position])
+        start = position + 1
+    kept.extend(items[start:])
+    return kept

@@ -1,0 +1,248 @@
+"""What FETCH prints of one message, item by item, and what must be read for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property, partial
+from typing import TYPE_CHECKING
+
+from cybertemp_imap.errors import Refusal, Refused
+from cybertemp_imap.messages import FlagSet
+from cybertemp_imap.mime.header import subset
+from cybertemp_imap.mime.parse import Part, parse
+from cybertemp_imap.mime.section import UnknownEncoding, binary, section
+from cybertemp_imap.protocol import strings
+from cybertemp_imap.protocol.command import Attribute, BodySection, Section
+from cybertemp_imap.protocol.date import format_date_time
+from cybertemp_imap.protocol.responses import flag_list
+from cybertemp_imap.protocol.rule import Bad
+from cybertemp_imap.store.interface import MailboxRef, Metadata, Store
+
+if TYPE_CHECKING:
+    from cybertemp_imap.mailbox import Mailbox
+
+_METADATA = frozenset(
+    {
+        Attribute.INTERNALDATE,
+        Attribute.SIZE,
+        Attribute.ENVELOPE,
+        Attribute.BODY,
+        Attribute.BODYSTRUCTURE,
+        Attribute.EMAILID,
+    }
+)
+_WHOLE = BodySection()
+_RFC822 = {
+    # RFC 3501 section 6.4.5: RFC822.HEADER is the only one of the three that does not set \Seen.
+    Attribute.RFC822: BodySection(),
+    Attribute.RFC822_HEADER: BodySection(section=Section.HEADER, peek=True),
+    Attribute.RFC822_TEXT: BodySection(section=Section.TEXT),
+}
+_HEADER_SECTIONS = (Section.HEADER, Section.HEADER_FIELDS, Section.HEADER_FIELDS_NOT)
+
+
+@dataclass
+class Material:
+    """What was read of one message; what the items do not ask for is None."""
+
+    uid: int
+    metadata: Metadata | None = None
+    saved: datetime | None = None
+    head: bytes | None = None
+    source: bytes | None = None
+
+    @cached_property
+    def root(self) -> Part:
+        """The parts of the message."""
+        assert self.source is not None
+        return parse(self.source)
+
+    @property
+    def header(self) -> bytes:
+        """The header block with its empty line."""
+        if self.head is not None:
+            return self.head
+        assert self.source is not None
+        return self.source[self.root.header_start : self.root.header_end]
+
+
+Printer = Callable[[FlagSet, Material], bytes]
+
+
+class Plan:
+    """How the items of one FETCH are read and printed."""
+
+    def __init__(self, items: Sequence[object], mailbox: Mailbox) -> None:
+        """Raises Bad for an item of an extension that is not announced."""
+        self._recent = mailbox.view.recent
+        self.newly_seen: set[int] = set()
+        self.tells_flags = Attribute.FLAGS in items
+        sections = [found for item in items if (found := _section_of(item)) is not None]
+        self.needs_metadata = not _METADATA.isdisjoint(items)
+        self.needs_saved = Attribute.SAVEDATE in items
+        self.needs_source = any(not _of_header(wanted) for wanted in sections)
+        self.needs_header = bool(sections) and not self.needs_source
+        self.sets_seen = not mailbox.read_only and any(not wanted.peek for wanted in sections)
+        self._printers = [self._printer(item) for item in items]
+
+    # -- reading ------------------------------------------------------------------------------------------------------
+
+    async def read(self, store: Store, ref: MailboxRef, uids: Sequence[int]) -> list[Material]:
+        """Read what is needed of some messages, by ascending UID; expunged ones are left out."""
+        found = {uid: Material(uid) for uid in uids}
+        there = set(uids)
+        if self.needs_metadata:
+            for data in await store.metadata(ref, uids):
+                found[data.uid].metadata = data
+            there &= {uid for uid in there if found[uid].metadata is not None}
+        if self.needs_saved:
+            for uid, _, saved in await store.saved_dates(ref, uids):
+                found[uid].saved = saved
+            there &= {uid for uid in there if found[uid].saved is not None}
+        if self.needs_header:
+            for uid, head in await store.headers(ref, uids):
+                found[uid].head = head
+            there &= {uid for uid in there if found[uid].head is not None}
+        if self.needs_source:
+            for uid, source in await store.sources(ref, uids):
+                found[uid].source = source
+            there &= {uid for uid in there if found[uid].source is not None}
+        return [found[uid] for uid in uids if uid in there]
+
+    # -- printing -----------------------------------------------------------------------------------------------------
+
+    def response(self, seq: int, flags: FlagSet, material: Material) -> bytes:
+        """Print the FETCH response of a message."""
+        printed = [printer(flags, material) for printer in self._printers]
+        if material.uid in self.newly_seen and not self.tells_flags:
+            printed.append(self._flags(flags, material))
+        return b"* %d FETCH (%b)\r\n" % (seq, b" ".join(printed))
+
+    def _printer(self, item: object) -> Printer:
+        if item is Attribute.FLAGS:
+            return self._flags
+        if isinstance(item, BodySection):
+            return partial(_PRINTED_BY_NAME[item.name], item)
+        assert isinstance(item, Attribute)
+        if item in _RFC822:
+            return partial(_rfc822, item, _RFC822[item])
+        printer = _ATTRIBUTES.get(item)
+        if printer is None:
+            raise Bad("An item is not known.")
+        return printer
+
+    def _flags(self, flags: FlagSet, material: Material) -> bytes:
+        return b"FLAGS " + flag_list(flags, material.uid in self._recent)
+
+
+def _section_of(item: object) -> BodySection | None:
+    """Return the section an item reads, if it reads any."""
+    if isinstance(item, BodySection):
+        # BINARY.SIZE tells a size and is no reading of the message (RFC 3516 section 4.2).
+        return BodySection(part=item.part, peek=True) if item.name == "BINARY.SIZE" else item
+    return _RFC822.get(item) if isinstance(item, Attribute) else None
+
+
+def _of_header(wanted: BodySection) -> bool:
+    """Tell whether a section is found in the message's own header block."""
+    return not wanted.part and wanted.section in _HEADER_SECTIONS
+
+
+# -- attributes -------------------------------------------------------------------------------------------------------
+
+
+def _metadata(material: Material) -> Metadata:
+    assert material.metadata is not None
+    return material.metadata
+
+
+def _saved_date(flags: FlagSet, material: Material) -> bytes:
+    assert material.saved is not None
+    return b"SAVEDATE " + format_date_time(material.saved.astimezone(UTC))
+
+
+_ATTRIBUTES: dict[Attribute, Printer] = {
+    Attribute.UID: lambda _, m: b"UID %d" % m.uid,
+    Attribute.INTERNALDATE: lambda _, m: b'INTERNALDATE "%b"' % _metadata(m).internal_date,
+    Attribute.SIZE: lambda _, m: b"RFC822.SIZE %d" % _metadata(m).size,
+    Attribute.ENVELOPE: lambda _, m: b"ENVELOPE " + _metadata(m).envelope,
+    Attribute.BODY: lambda _, m: b"BODY " + _metadata(m).body,
+    Attribute.BODYSTRUCTURE: lambda _, m: b"BODYSTRUCTURE " + _metadata(m).body_structure,
+}
+
+
+# -- sections ---------------------------------------------------------------------------------------------------------
+
+
+def _rfc822(item: Attribute, wanted: BodySection, flags: FlagSet, material: Material) -> bytes:
+    return item.value.encode() + b" " + _nstring(_octets(wanted, material))
+
+
+def _body(wanted: BodySection, flags: FlagSet, material: Material) -> bytes:
+    return b"BODY" + _label(wanted) + b" " + _nstring(_cut(_octets(wanted, material), wanted.partial))
+
+
+def _binary(wanted: BodySection, flags: FlagSet, material: Material) -> bytes:
+    octets = _cut(_decoded(wanted, material), wanted.partial)
+    label = b"BINARY" + _label(wanted) + b" "
+    if octets is not None and b"\0" in octets:
+        # A literal8, for only it may hold NUL (RFC 3516 section 4.4).
+        return label + b"~{%d}\r\n" % len(octets) + octets
+    return label + _nstring(octets)
+
+
+def _binary_size(wanted: BodySection, flags: FlagSet, material: Material) -> bytes:
+    octets = _decoded(wanted, material)
+    return b"BINARY.SIZE" + _label(wanted) + b" %d" % (0 if octets is None else len(octets))
+
+
+_PRINTED_BY_NAME = {"BODY": _body, "BINARY": _binary, "BINARY.SIZE": _binary_size}
+
+
+def _octets(wanted: BodySection, material: Material) -> bytes | None:
+    """Return a section before it is cut, or None where there is no such part."""
+    if not wanted.part and wanted.section in _HEADER_SECTIONS:
+        if wanted.section is Section.HEADER:
+            return material.header
+        return subset(material.header, wanted.fields, wanted.section is Section.HEADER_FIELDS_NOT)
+    assert material.source is not None
+    return section(material.source, material.root, wanted)
+
+
+def _decoded(wanted: BodySection, material: Material) -> bytes | None:
+    assert material.source is not None
+    try:
+        return binary(material.source, material.root, wanted.part)
+    except UnknownEncoding:
+        raise Refused(Refusal.UNKNOWN_CONTENT_ENCODING) from None
+
+
+def _cut(octets: bytes | None, partial_: tuple[int, int] | None) -> bytes | None:
+    if octets is None or partial_ is None:
+        return octets
+    first, count = partial_
+    return octets[first : first + count]
+
+
+def _label(wanted: BodySection) -> bytes:
+    """Print ``[1.2.HEADER.FIELDS (From To)]<0>``."""
+    pieces = [b".".join(b"%d" % number for number in wanted.part)] if wanted.part else []
+    if wanted.section is not Section.WHOLE:
+        pieces.append(wanted.section.value.encode())
+    label = b".".join(pieces)
+    if wanted.fields:
+        label += b" (" + b" ".join(strings.astring(name) for name in wanted.fields) + b")"
+    origin = b"<%d>" % wanted.partial[0] if wanted.partial else b""
+    return b"[" + label + b"]" + origin
+
+
+def _nstring(octets: bytes | None) -> bytes:
+    """Print message text: a literal, whose length is as RFC822.SIZE counts it, so that NUL, which it cannot hold, is
+    shown as an octet of the same length that no charset uses for text."""
+    if octets is None:
+        return b"NIL"
+    if b"\0" in octets:
+        octets = octets.replace(b"\0", b"\x80")
+    return b"{%d}\r\n" % len(octets) + octets

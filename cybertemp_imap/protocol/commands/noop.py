@@ -1,0 +1,26 @@
+"""NOOP and CHECK (RFC 9051 section 6.1.2, RFC 3501 section 6.4.1)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cybertemp_imap.errors import Refusal, Refused
+from cybertemp_imap.protocol.command import Check, Noop
+from cybertemp_imap.protocol.rule import Completion
+
+if TYPE_CHECKING:
+    from cybertemp_imap.protocol.server import ImapServer
+
+
+async def run(session: ImapServer, command: Noop | Check) -> Completion | None:
+    """Take in what others have done to the selected mailbox; it is told before the answer."""
+    if session.mbox is not None:
+        try:
+            await session.mbox.poll()
+        except Refused as refused:
+            if refused.refusal is not Refusal.NO_SUCH_MAILBOX:
+                raise
+            # There is no answer for "the mailbox you are in is gone"; RFC 2180 section 3.3 closes the connection.
+            session.bye("The selected mailbox is gone.")
+            return None
+    return Completion(f"{'CHECK' if isinstance(command, Check) else 'NOOP'} completed")

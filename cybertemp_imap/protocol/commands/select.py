@@ -1,0 +1,71 @@
+"""SELECT and EXAMINE (RFC 9051 sections 6.3.2 and 6.3.3)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cybertemp_imap.mailbox import Mailbox
+from cybertemp_imap.protocol import responses
+from cybertemp_imap.protocol.command import Select
+from cybertemp_imap.protocol.commands.names import mailbox_name
+from cybertemp_imap.protocol.rule import Bad, Completion
+from cybertemp_imap.rules.flags import SYSTEM_FLAGS
+
+if TYPE_CHECKING:
+    from cybertemp_imap.protocol.server import ImapServer
+
+KEYWORDS_SHOWN = 500
+"""Keywords named in FLAGS; any others there are can still be used."""
+
+
+async def run(session: ImapServer, command: Select) -> Completion:
+    """Open a mailbox. The one open before is closed in every case, also when this fails."""
+    if command.qresync is not None or command.condstore:
+        raise Bad("A parameter is not known.")
+    if session.mbox is not None:
+        session.leave_mailbox()
+        session.untagged(responses.status("OK", "The mailbox open before is closed.", "CLOSED"))
+    mailbox = await session.user.open(mailbox_name(session, command.mailbox), read_only=command.read_only)
+    if session.outlet.closed:
+        mailbox.close()
+        return Completion("")
+    session.untagged(*_state_lines(mailbox))
+    session.enter_mailbox(mailbox)
+    if command.read_only:
+        return Completion("EXAMINE completed", "READ-ONLY")
+    return Completion("SELECT completed", "READ-WRITE")
+
+
+def _state_lines(mailbox: Mailbox) -> list[bytes]:
+    flags = b" ".join(_flags(mailbox))
+    head = mailbox.shared.head
+    lines = [
+        b"FLAGS (" + flags + b")",
+        b"OK [PERMANENTFLAGS ()] Nothing can be changed."
+        if mailbox.read_only
+        else b"OK [PERMANENTFLAGS (" + flags + b" \\*)] New keywords can be created.",
+        b"%d EXISTS" % len(mailbox.view),
+        b"%d RECENT" % mailbox.view.recent_count,
+    ]
+    unseen = _first_unseen(mailbox)
+    if unseen is not None:
+        lines.append(b"OK [UNSEEN %d] This is the first unseen message." % unseen)
+    lines.append(b"OK [UIDVALIDITY %d] UIDs are valid." % head.uid_validity)
+    lines.append(b"OK [UIDNEXT %d] This is the next UID." % head.uid_next)
+    return lines
+
+
+def _flags(mailbox: Mailbox) -> list[bytes]:
+    """Return the system flags and the keywords in use."""
+    keywords = {
+        name for flags in set(mailbox.shared.messages.flags) for name in flags.names if not name.startswith("\\")
+    }
+    return [flag.encode() for flag in (*SYSTEM_FLAGS, *sorted(keywords)[:KEYWORDS_SHOWN])]
+
+
+def _first_unseen(mailbox: Mailbox) -> int | None:
+    """Return the sequence number of the first message without ``\\Seen`` (RFC 3501 section 7.1)."""
+    for position, flags in enumerate(mailbox.shared.messages.flags):
+        if not flags.seen:
+            return position + 1
+    return None

@@ -1,0 +1,55 @@
+"""STATUS (RFC 9051 section 6.3.11), also for LIST with STATUS (RFC 5819)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from cybertemp_imap.protocol import strings
+from cybertemp_imap.protocol.command import Status
+from cybertemp_imap.protocol.commands.names import mailbox_name, utf8_enabled
+from cybertemp_imap.protocol.rule import Bad, Completion
+from cybertemp_imap.store.interface import StatusCounts
+
+if TYPE_CHECKING:
+    from cybertemp_imap.protocol.server import ImapServer
+
+SUPPORTED = frozenset({"MESSAGES", "RECENT", "UIDNEXT", "UIDVALIDITY", "UNSEEN", "SIZE", "DELETED"})
+
+
+async def run(session: ImapServer, command: Status) -> Completion:
+    """Count what is in a mailbox without opening it."""
+    check_items(command.items)
+    name = mailbox_name(session, command.mailbox)
+    session.untagged(await status_line(session, name, command.items))
+    return Completion("STATUS completed")
+
+
+def check_items(items: Iterable[str]) -> None:
+    """Raise Bad for items that belong to extensions this server does not announce."""
+    if not SUPPORTED.issuperset(items):
+        raise Bad("A status item is not known.")
+
+
+async def status_line(session: ImapServer, name: str, items: tuple[str, ...]) -> bytes:
+    """Return the STATUS response for a mailbox; raises NO_SUCH_MAILBOX."""
+    counts = await session.user.status(name, with_size="SIZE" in items)
+    values = _values(counts)
+    printed = b" ".join(b"%b %d" % (item.encode(), values[item]) for item in dict.fromkeys(items))
+    return b"STATUS " + strings.mailbox(_shown(name), utf8_enabled(session)) + b" (" + printed + b")"
+
+
+def _shown(name: str) -> str:
+    return "INBOX" if name.upper() == "INBOX" else name
+
+
+def _values(counts: StatusCounts) -> dict[str, int]:
+    return {
+        "MESSAGES": counts.messages,
+        "RECENT": counts.recent,
+        "UIDNEXT": counts.head.uid_next,
+        "UIDVALIDITY": counts.head.uid_validity,
+        "UNSEEN": counts.unseen,
+        "SIZE": counts.size or 0,
+        "DELETED": counts.deleted,
+    }

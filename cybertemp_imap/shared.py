@@ -1,0 +1,147 @@
+"""One mailbox as all sessions of a process share it, kept in step with the store."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from weakref import WeakSet, WeakValueDictionary
+
+from twisted.internet.defer import DeferredLock
+
+from cybertemp_imap.errors import Refusal, Refused
+from cybertemp_imap.messages import Messages
+from cybertemp_imap.rules.flags import combine
+from cybertemp_imap.store.interface import FlagChange, MailboxHead, MailboxRef, MessageState, Store
+from cybertemp_imap.view import View
+
+PAGE = 5_000
+"""Messages read from the store at a time: a few milliseconds of the reactor's time."""
+
+KEPT_MESSAGES = 1_000_000
+KEPT_MAILBOXES = 1_000
+"""How much is kept of mailboxes that no session has open, so that opening one again is quick."""
+
+
+class SharedMailbox:
+    """What a process knows of a mailbox. Sessions have a :class:`~cybertemp_imap.view.View` of it each."""
+
+    def __init__(self, store: Store, ref: MailboxRef) -> None:
+        self.store = store
+        self.ref = ref
+        self.messages = Messages()
+        self.head = MailboxHead(0, 1, 0)
+        self.views: WeakSet[View] = WeakSet()
+        self._known_mod_seq = 0
+        self._lock = DeferredLock()
+        self._refreshes_begun = 0
+
+    # -- keeping in step ----------------------------------------------------------------------------------------------
+
+    async def refresh(self) -> None:
+        """Take in all that was committed before the call; raises NO_SUCH_MAILBOX when the mailbox is gone.
+
+        Calls that wait for each other share the work: a refresh that began after the call serves it.
+        """
+        begun = self._refreshes_begun
+        await self._lock.acquire()
+        try:
+            if self._refreshes_begun == begun:
+                self._refreshes_begun += 1
+                await self._refresh()
+        finally:
+            self._lock.release()
+
+    async def _refresh(self) -> None:
+        head = await self.store.refresh(self.ref)
+        if head is None:
+            raise Refused(Refusal.NO_SUCH_MAILBOX)
+        if head.highest_mod_seq != self._known_mod_seq:
+            since = self._known_mod_seq
+            states = await self._changes(since)
+            gone = await self.store.expunged_since(self.ref, since) if since else ()
+            self._take_in(states, gone)
+            self._known_mod_seq = head.highest_mod_seq
+        self.head = head
+
+    async def _changes(self, since: int) -> list[MessageState]:
+        states: list[MessageState] = []
+        after = 0
+        while True:
+            page = await self.store.changes(self.ref, since, after, PAGE)
+            states.extend(page)
+            if len(page) < PAGE:
+                return states
+            after = page[-1].uid
+
+    def _take_in(self, states: Sequence[MessageState], gone: Sequence[int]) -> None:
+        changed, _ = self.messages.take_in(states)
+        removed = self.messages.remove(gone)
+        for view in self.views:
+            view.flags_changed(changed)
+            view.expunged(removed)
+
+    # -- changing -----------------------------------------------------------------------------------------------------
+
+    async def store_flags(
+        self, view: View, uids: Sequence[int], mode: str, flags: Sequence[str], unchanged_since: int | None
+    ) -> FlagChange:
+        """Change flags in the store; ``view``'s session counts as told where the outcome is what it can compute.
+
+        Raises NO_SUCH_MAILBOX when the mailbox is gone.
+        """
+        expected = {uid: known.names for uid in uids if (known := self.messages.flags_of(uid)) is not None}
+        outcome = await self.store.store_flags(self.ref, uids, mode, flags, unchanged_since)
+        if outcome is None:
+            raise Refused(Refusal.NO_SUCH_MAILBOX)
+        self._take_in(outcome.messages, ())
+        self._note(outcome.head)
+        view.told_flags(
+            state.uid
+            for state in outcome.messages
+            if state.uid in expected and _same(combine(expected[state.uid], mode, flags), state.flags)
+        )
+        return outcome
+
+    async def expunge(self, uids: Sequence[int] | None) -> list[int]:
+        """Expunge in the store; return the UIDs removed. Raises NO_SUCH_MAILBOX when the mailbox is gone."""
+        outcome = await self.store.expunge(self.ref, uids)
+        if outcome is None:
+            raise Refused(Refusal.NO_SUCH_MAILBOX)
+        self._take_in((), outcome.uids)
+        self._note(outcome.head)
+        return list(outcome.uids)
+
+    def _note(self, head: MailboxHead) -> None:
+        """Take note of a change of our own; what else has come in between is left to the next refresh."""
+        if head.highest_mod_seq == self._known_mod_seq + 1:
+            self._known_mod_seq = head.highest_mod_seq
+        self.head = head
+
+
+def _same(left: Sequence[str], right: Sequence[str]) -> bool:
+    return {flag.lower() for flag in left} == {flag.lower() for flag in right}
+
+
+class SharedMailboxes:
+    """The mailboxes a process knows, by their number in the store."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self._open: WeakValueDictionary[int, SharedMailbox] = WeakValueDictionary()
+        self._kept: OrderedDict[int, SharedMailbox] = OrderedDict()
+
+    def get(self, ref: MailboxRef) -> SharedMailbox:
+        """Return the shared mailbox of a reference found for one user."""
+        shared = self._open.get(ref.id)
+        if shared is None or shared.ref != ref:
+            shared = self._open[ref.id] = SharedMailbox(self.store, ref)
+        self._kept[ref.id] = shared
+        self._kept.move_to_end(ref.id)
+        self._trim()
+        return shared
+
+    def _trim(self) -> None:
+        total = sum(len(shared.messages) for shared in self._kept.values())
+        while len(self._kept) > 1 and (len(self._kept) > KEPT_MAILBOXES or total > KEPT_MESSAGES):
+            _, dropped = self._kept.popitem(last=False)
+            total -= len(dropped.messages)

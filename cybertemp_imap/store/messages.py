@@ -1,0 +1,218 @@
+"""Reading messages from PostgreSQL: rows rendered once, what is computed from them kept.
+
+Every method reads in pages that are bounded in octets as well as in rows, and lets the reactor run between messages; a
+message too big for that is worked on in a thread.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
+from typing import Any, TypeVar
+
+from twisted.internet.threads import deferToThreadPool
+
+from cybertemp_imap.mime.render import render
+from cybertemp_imap.mime.row import EmailRow
+from cybertemp_imap.pace import Pace
+from cybertemp_imap.rendition import RENDITION_VERSION, Rendition, make_rendition
+from cybertemp_imap.store import statements as sql
+from cybertemp_imap.store.interface import MailboxRef, Metadata
+from cybertemp_imap.store.pool import Pool, Row
+
+T = TypeVar("T")
+
+PAGE_OCTETS = 1 << 20
+"""How much message text is read at a time while renditions are computed."""
+
+PAGE_ROWS = 200
+"""How many messages are rendered between two statements."""
+
+BIG = 1 << 17
+"""Octets of a row above which it is rendered in a thread: about what takes a slice of the reactor's time."""
+
+
+class MessageReader:
+    """The part of the PostgreSQL store that reads messages."""
+
+    def __init__(self, pool: Pool, reactor: Any) -> None:
+        self.pool = pool
+        self._reactor = reactor
+        self._rows_statement = sql.ROWS
+
+    async def look_at_columns(self) -> None:
+        """Learn which of the newer columns ``public.emails`` has."""
+        ((has_encrypted,),) = await self.pool.query(sql.HAS_ENCRYPTED, repeatable=True)
+        self._rows_statement = sql.ROWS_WITH_ENCRYPTED if has_encrypted else sql.ROWS
+
+    async def metadata(self, mailbox: MailboxRef, uids: Sequence[int]) -> Sequence[Metadata]:
+        """Return cached metadata, computing what is missing; see the interface."""
+        found = await self._cached(sql.METADATA, mailbox, uids)
+        missing = [row[0] for row in found if row[3] is None]
+        made = await self._render_missing(mailbox, missing)
+        result = []
+        for uid, email_id, internal_date, size, envelope, body, structure in found:
+            wire_date = internal_date.encode()
+            if size is None:
+                if uid in made:
+                    new = made[uid]
+                    result.append(
+                        Metadata(uid, email_id, wire_date, new.size, new.envelope, new.body, new.body_structure)
+                    )
+                continue
+            result.append(
+                Metadata(
+                    uid,
+                    email_id,
+                    wire_date,
+                    size,
+                    envelope.encode("latin-1"),
+                    body.encode("latin-1"),
+                    structure.encode("latin-1"),
+                )
+            )
+        return result
+
+    async def headers(self, mailbox: MailboxRef, uids: Sequence[int]) -> Sequence[tuple[int, bytes]]:
+        """Return cached header blocks, computing what is missing; see the interface."""
+        found = await self._cached(sql.HEADERS, mailbox, uids)
+        made = await self._render_missing(mailbox, [uid for uid, header in found if header is None])
+        return [
+            (uid, bytes(header) if header is not None else made[uid].header)
+            for uid, header in found
+            if header is not None or uid in made
+        ]
+
+    async def sources(self, mailbox: MailboxRef, uids: Sequence[int]) -> Sequence[tuple[int, bytes]]:
+        """Return whole messages; see the interface."""
+        result = []
+        pace = Pace(self._reactor)
+        for row in await self._rows(mailbox, uids):
+            result.append((row[0], await self._work(render, email_row(row), weight(row))))
+            await pace.breathe()
+        return result
+
+    async def weights(self, mailbox: MailboxRef, uids: Sequence[int]) -> Sequence[tuple[int, int]]:
+        """Return about how big messages are; see the interface."""
+        rows = await self.pool.query(sql.WEIGHTS, (mailbox.user_id, mailbox.id, array(uids)), repeatable=True)
+        return [(uid, octets) for uid, octets in rows]
+
+    async def saved_dates(self, mailbox: MailboxRef, uids: Sequence[int]) -> Sequence[tuple[int, datetime, datetime]]:
+        """Return internal and saved dates; see the interface."""
+        rows = await self.pool.query(sql.SAVED_DATES, (mailbox.user_id, mailbox.id, array(uids)), repeatable=True)
+        return [(uid, internal, saved) for uid, internal, saved in rows]
+
+    async def total_size(self, mailbox: MailboxRef) -> int:
+        """Return the octets of all messages, rendering those never seen; see STATUS=SIZE (RFC 8438)."""
+        key = (mailbox.user_id, mailbox.id)
+        after = 0
+        while True:
+            rows = await self.pool.query(sql.UNRENDERED, (*key, after, RENDITION_VERSION, PAGE_ROWS), repeatable=True)
+            await self._render_missing(mailbox, [uid for (uid,) in rows])
+            if len(rows) < PAGE_ROWS:
+                break
+            after = rows[-1][0]
+        ((size,),) = await self.pool.query(sql.TOTAL_SIZE, key, repeatable=True)
+        return int(size)
+
+    # -- rendering ----------------------------------------------------------------------------------------------------
+
+    async def _cached(self, statement: str, mailbox: MailboxRef, uids: Sequence[int]) -> list[Row]:
+        return await self.pool.query(
+            statement, (RENDITION_VERSION, mailbox.user_id, mailbox.id, array(uids)), repeatable=True
+        )
+
+    async def _rows(self, mailbox: MailboxRef, uids: Sequence[int]) -> list[Row]:
+        return await self.pool.query(self._rows_statement, (mailbox.user_id, mailbox.id, array(uids)), repeatable=True)
+
+    async def _render_missing(self, mailbox: MailboxRef, uids: Sequence[int]) -> dict[int, Rendition]:
+        """Compute and keep the renditions of these messages; those expunged meanwhile are left out."""
+        made: dict[int, Rendition] = {}
+        if not uids:
+            return made
+        pace = Pace(self._reactor)
+        for page in pages(await self.weights(mailbox, uids)):
+            rows = await self._rows(mailbox, page)
+            fresh: list[tuple[Any, Rendition]] = []
+            for row in rows:
+                rendition = await self._work(rendition_of, email_row(row), weight(row))
+                made[row[0]] = rendition
+                fresh.append((row[1], rendition))
+                await pace.breathe()
+            await self._keep(mailbox, fresh)
+        return made
+
+    async def _keep(self, mailbox: MailboxRef, fresh: Sequence[tuple[Any, Rendition]]) -> None:
+        if not fresh:
+            return
+        new = [rendition for _, rendition in fresh]
+        await self.pool.query(
+            sql.KEEP_RENDITIONS,
+            (
+                RENDITION_VERSION,
+                [email_id for email_id, _ in fresh],
+                [r.size for r in new],
+                [r.envelope.decode("latin-1") for r in new],
+                [r.body.decode("latin-1") for r in new],
+                [r.body_structure.decode("latin-1") for r in new],
+                [r.header for r in new],
+                mailbox.user_id,
+                mailbox.id,
+            ),
+            repeatable=True,
+        )
+
+    async def _work(self, function: Callable[[EmailRow], T], row: EmailRow, octets: int) -> T:
+        """Call a pure function on a row, in a thread when the row is big."""
+        if octets < BIG:
+            return function(row)
+        result: T = await deferToThreadPool(self._reactor, self._reactor.getThreadPool(), function, row)
+        return result
+
+
+def rendition_of(row: EmailRow) -> Rendition:
+    """Render a row and compute what is kept of it."""
+    return make_rendition(render(row))
+
+
+def email_row(row: Row) -> EmailRow:
+    """Make the renderer's row of one from the ROWS statements."""
+    _, email_id, owner, folder, subject, body, html, from_addr, to_addrs, timestamp, created_at, source, encrypted = row
+    return EmailRow(
+        id=email_id,
+        owner=owner,
+        folder=folder,
+        subject=subject,
+        body=body,
+        html=html,
+        from_addr=from_addr,
+        to_addrs=tuple(address for address in to_addrs or () if address is not None),
+        timestamp=timestamp,
+        created_at=created_at,
+        encrypted=encrypted,
+        source=None if source is None else bytes(source),
+    )
+
+
+def weight(row: Row) -> int:
+    """Return about how many octets a row from the ROWS statements holds."""
+    return sum(len(column) for column in (row[5], row[6], row[11]) if column is not None)
+
+
+def pages(weights: Sequence[tuple[int, int]]) -> Iterator[list[int]]:
+    """Cut (uid, octets) rows into pages of UIDs, each bounded in rows and in octets, with at least one message."""
+    page: list[int] = []
+    total = 0
+    for uid, octets in weights:
+        if page and (len(page) >= PAGE_ROWS or total + octets > PAGE_OCTETS):
+            yield page
+            page, total = [], 0
+        page.append(uid)
+        total += octets
+    if page:
+        yield page
+
+
+def array(uids: Sequence[int]) -> str:
+    """Print UIDs as a PostgreSQL array; far quicker than having psycopg2 adapt each of them."""
+    return "{" + ",".join(map(str, uids)) + "}"

@@ -1,0 +1,169 @@
+"""The PostgreSQL store: one statement a step, each bound to the user (see ``schema/`` for what they do)."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+import psycopg2.extras
+
+from cybertemp_imap.rules.flags import valid_flags
+from cybertemp_imap.store import statements as sql
+from cybertemp_imap.store.interface import (
+    Expunged,
+    FlagChange,
+    LoginRecord,
+    MailboxEntry,
+    MailboxHead,
+    MailboxRef,
+    MessageState,
+    StatusCounts,
+)
+from cybertemp_imap.store.messages import MessageReader, array
+from cybertemp_imap.store.pool import Pool, Row
+
+HASHED = "sha256:"
+"""Tokens stored hashed begin so; the rest is hexadecimal."""
+
+FLAGS_REMEMBERED = 10_000
+"""Different flag lists whose parsed form is kept."""
+
+
+class PostgresStore(MessageReader):
+    """Accounts, mailboxes and messages in PostgreSQL (:class:`cybertemp_imap.store.interface.Store`)."""
+
+    def __init__(
+        self,
+        dsn: str,
+        *,
+        pool_size: int = 8,
+        statement_timeout: float = 30.0,
+        acquire_timeout: float = 30.0,
+        reactor: Any = None,
+    ) -> None:
+        """Take a libpq connection string; times are in seconds."""
+        if reactor is None:
+            from twisted.internet import reactor
+        psycopg2.extras.register_uuid()
+        super().__init__(Pool(dsn, pool_size, statement_timeout, acquire_timeout, reactor), reactor)
+        self._flags: dict[str, tuple[str, ...]] = {}
+
+    async def start(self) -> None:
+        """Connect; see the interface."""
+        await self.pool.start()
+        await self.look_at_columns()
+
+    async def stop(self) -> None:
+        """Disconnect; see the interface."""
+        await self.pool.stop()
+
+    # -- accounts -----------------------------------------------------------------------------------------------------
+
+    async def find_login(self, token: str) -> LoginRecord | None:
+        """Look a token up as it is and by its hash; see the interface."""
+        try:
+            hashed = HASHED + hashlib.sha256(token.encode()).hexdigest()
+        except UnicodeEncodeError:
+            return None
+        if "\0" in token:
+            return None
+        # Whoever has read a stored hash must not be able to log in with it.
+        candidates = [hashed] if token.startswith(HASHED) else [hashed, token]
+        rows = await self.pool.query(sql.FIND_LOGIN, (candidates,), repeatable=True)
+        return LoginRecord(*rows[0]) if rows else None
+
+    async def touch_token(self, token_id: UUID) -> None:
+        """Set ``last_used_at``; see the interface."""
+        await self.pool.query(sql.TOUCH_TOKEN, (token_id,), repeatable=True)
+
+    # -- mailboxes ----------------------------------------------------------------------------------------------------
+
+    async def list_mailboxes(self, user_id: UUID) -> Sequence[MailboxEntry]:
+        """List a user's mailboxes; see the interface."""
+        rows = await self.pool.query(sql.LIST_MAILBOXES, (user_id,), repeatable=True)
+        return [MailboxEntry(*row) for row in rows]
+
+    async def subscriptions(self, user_id: UUID) -> dict[str, bool]:
+        """Return what was said by SUBSCRIBE and UNSUBSCRIBE; see the interface."""
+        return dict(await self.pool.query(sql.SUBSCRIPTIONS, (user_id,), repeatable=True))
+
+    async def set_subscribed(self, user_id: UUID, name: str, subscribed: bool) -> None:
+        """Keep what was said by SUBSCRIBE or UNSUBSCRIBE; see the interface."""
+        await self.pool.query(sql.SET_SUBSCRIBED, (user_id, name, subscribed), repeatable=True)
+
+    async def find_mailbox(self, user_id: UUID, owner: str, folder: str) -> MailboxRef | None:
+        """Find a mailbox of the user's; see the interface."""
+        ((found,),) = await self.pool.query(sql.FIND_MAILBOX, (user_id, owner, folder), repeatable=True)
+        return None if found is None else MailboxRef(user_id, found)
+
+    async def refresh(self, mailbox: MailboxRef) -> MailboxHead | None:
+        """Take in what has happened; see the interface."""
+        rows = await self.pool.query(sql.REFRESH, (mailbox.user_id, mailbox.id), repeatable=True)
+        return MailboxHead(*rows[0]) if rows else None
+
+    async def changes(self, mailbox: MailboxRef, since: int, after_uid: int, limit: int) -> Sequence[MessageState]:
+        """Return a page of changed messages; see the interface."""
+        rows = await self.pool.query(
+            sql.CHANGES, (mailbox.user_id, mailbox.id, since, after_uid, limit), repeatable=True
+        )
+        return self._states(rows)
+
+    async def expunged_since(self, mailbox: MailboxRef, since: int) -> Sequence[int]:
+        """Return expunged UIDs; see the interface."""
+        rows = await self.pool.query(sql.EXPUNGED_SINCE, (mailbox.user_id, mailbox.id, since), repeatable=True)
+        return [uid for (uid,) in rows]
+
+    async def claim_recent(self, mailbox: MailboxRef) -> int:
+        """Return the first recent UID and claim the rest; see the interface."""
+        ((uid,),) = await self.pool.query(sql.CLAIM_RECENT, (mailbox.user_id, mailbox.id))
+        return int(uid or 1)
+
+    async def status(self, mailbox: MailboxRef, with_size: bool) -> StatusCounts | None:
+        """Refresh and count; see the interface."""
+        head = await self.refresh(mailbox)
+        if head is None:
+            return None
+        key = (mailbox.user_id, mailbox.id)
+        ((messages, unseen, deleted, recent),) = await self.pool.query(sql.COUNTS, key, repeatable=True)
+        size = await self.total_size(mailbox) if with_size else None
+        return StatusCounts(head, messages, unseen, deleted, recent, size)
+
+    # -- changes by clients -------------------------------------------------------------------------------------------
+
+    async def store_flags(
+        self, mailbox: MailboxRef, uids: Sequence[int], mode: str, flags: Sequence[str], unchanged_since: int | None
+    ) -> FlagChange | None:
+        """Change flags in one transaction; see the interface."""
+        key = (mailbox.user_id, mailbox.id)
+        rows = await self.pool.query(sql.STORE_FLAGS, (*key, array(uids), mode, list(flags), unchanged_since))
+        head = await self._head(mailbox)
+        if head is None:
+            return None
+        held_back = [row[0] for row in rows if row[3]]
+        return FlagChange(head, self._states([row[:3] for row in rows if not row[3]]), held_back)
+
+    async def expunge(self, mailbox: MailboxRef, uids: Sequence[int] | None) -> Expunged | None:
+        """Delete for ever, in one transaction; see the interface."""
+        wanted = None if uids is None else array(uids)
+        rows = await self.pool.query(sql.EXPUNGE, (mailbox.user_id, mailbox.id, wanted))
+        head = await self._head(mailbox)
+        return None if head is None else Expunged(head, [uid for (uid,) in rows])
+
+    async def _head(self, mailbox: MailboxRef) -> MailboxHead | None:
+        rows = await self.pool.query(sql.HEAD, (mailbox.user_id, mailbox.id), repeatable=True)
+        return MailboxHead(*rows[0]) if rows else None
+
+    def _states(self, rows: Sequence[Row]) -> list[MessageState]:
+        """Make states of (uid, flags as PostgreSQL prints an array, mod_seq), one object for equal flags."""
+        known = self._flags
+        states = []
+        for uid, printed, mod_seq in rows:
+            flags = known.get(printed)
+            if flags is None:
+                if len(known) >= FLAGS_REMEMBERED:
+                    known.clear()
+                flags = known[printed] = valid_flags(psycopg2.extensions.STRINGARRAY(printed, None))
+            states.append(MessageState(uid, flags, mod_seq))
+        return states

@@ -1,0 +1,150 @@
+"""Every SQL statement of the PostgreSQL store. Each is bound to a user; the functions are in ``schema/``."""
+
+from __future__ import annotations
+
+# -- accounts ---------------------------------------------------------------------------------------------------------
+
+FIND_LOGIN = """
+    SELECT t.id, t.user_id, u.email, imap.clamp_time(t.expires_at), u.subscription_status,
+           imap.clamp_time(u.subscription_end_date)
+    FROM public.imap_tokens t JOIN public.users u ON u.id = t.user_id
+    WHERE t.token = ANY (%s)
+"""
+
+TOUCH_TOKEN = "UPDATE public.imap_tokens SET last_used_at = now() WHERE id = %s RETURNING 1"
+
+# -- mailboxes --------------------------------------------------------------------------------------------------------
+
+LIST_MAILBOXES = "SELECT owner, folder, special_use FROM imap.list_mailboxes(%s)"
+
+SUBSCRIPTIONS = "SELECT name, subscribed FROM imap.subscription WHERE user_id = %s"
+
+SET_SUBSCRIBED = """
+    INSERT INTO imap.subscription (user_id, name, subscribed) VALUES (%s, %s, %s)
+    ON CONFLICT (user_id, name) DO UPDATE SET subscribed = excluded.subscribed
+    RETURNING 1
+"""
+
+FIND_MAILBOX = "SELECT imap.find_mailbox(%s, %s, %s)"
+
+REFRESH = "SELECT uid_validity, uid_next, highest_mod_seq FROM imap.refresh(%s, %s)"
+
+CHANGES = """
+    SELECT m.uid, m.flags::text, m.mod_seq
+    FROM imap.message m JOIN imap.mailbox b ON b.id = m.mailbox_id
+    WHERE b.user_id = %s AND b.id = %s AND m.mod_seq > %s AND m.uid > %s
+    ORDER BY m.uid LIMIT %s
+"""
+
+EXPUNGED_SINCE = """
+    SELECT x.uid
+    FROM imap.expunged x JOIN imap.mailbox b ON b.id = x.mailbox_id
+    WHERE b.user_id = %s AND b.id = %s AND x.mod_seq > %s
+    ORDER BY x.uid
+"""
+
+CLAIM_RECENT = "SELECT imap.claim_recent(%s, %s)"
+
+COUNTS = """
+    SELECT count(m.uid), count(*) FILTER (WHERE NOT imap.has_flag(m.flags, '\\seen')),
+           count(*) FILTER (WHERE imap.has_flag(m.flags, '\\deleted')),
+           count(*) FILTER (WHERE m.uid >= b.recent_uid)
+    FROM imap.mailbox b LEFT JOIN imap.message m ON m.mailbox_id = b.id
+    WHERE b.user_id = %s AND b.id = %s AND m.uid IS NOT NULL
+"""
+
+UNRENDERED = """
+    SELECT m.uid
+    FROM imap.mailbox b JOIN imap.message m ON m.mailbox_id = b.id
+    WHERE b.user_id = %s AND b.id = %s AND m.uid > %s
+      AND NOT EXISTS (SELECT 1 FROM imap.rendition r WHERE r.email_id = m.email_id AND r.version = %s)
+    ORDER BY m.uid LIMIT %s
+"""
+
+TOTAL_SIZE = """
+    SELECT coalesce(sum(r.size), 0)::bigint
+    FROM imap.mailbox b JOIN imap.message m ON m.mailbox_id = b.id JOIN imap.rendition r ON r.email_id = m.email_id
+    WHERE b.user_id = %s AND b.id = %s
+"""
+
+# -- messages ---------------------------------------------------------------------------------------------------------
+
+METADATA = """
+    SELECT m.uid, m.email_id,
+           to_char(m.internal_date AT TIME ZONE 'UTC', 'DD-Mon-YYYY HH24:MI:SS "+0000"'),
+           r.size, r.envelope, r.body, r.body_structure
+    FROM imap.mailbox b JOIN imap.message m ON m.mailbox_id = b.id
+    LEFT JOIN imap.rendition r ON r.email_id = m.email_id AND r.version = %s
+    WHERE b.user_id = %s AND b.id = %s AND m.uid = ANY (%s::bigint[])
+    ORDER BY m.uid
+"""
+
+HEADERS = """
+    SELECT m.uid, r.header
+    FROM imap.mailbox b JOIN imap.message m ON m.mailbox_id = b.id
+    LEFT JOIN imap.rendition r ON r.email_id = m.email_id AND r.version = %s
+    WHERE b.user_id = %s AND b.id = %s AND m.uid = ANY (%s::bigint[])
+    ORDER BY m.uid
+"""
+
+WEIGHTS = """
+    SELECT m.uid, coalesce(octet_length(s.source), 0) + coalesce(octet_length(e.body), 0)
+                  + coalesce(octet_length(e.html), 0)
+    FROM imap.mailbox b JOIN imap.message m ON m.mailbox_id = b.id JOIN public.emails e ON e.id = m.email_id
+    LEFT JOIN imap.source s ON s.email_id = m.email_id
+    WHERE b.user_id = %s AND b.id = %s AND m.uid = ANY (%s::bigint[])
+    ORDER BY m.uid
+"""
+
+ROWS = """
+    SELECT m.uid, e.id, e.mailbox_owner, e.mailbox, e.subject, e.body, e.html, e.from_addr, e.to_addrs,
+           imap.clamp_time(e.timestamp), imap.clamp_time(e.created_at), s.source, false
+    FROM imap.mailbox b JOIN imap.message m ON m.mailbox_id = b.id JOIN public.emails e ON e.id = m.email_id
+    LEFT JOIN imap.source s ON s.email_id = m.email_id
+    WHERE b.user_id = %s AND b.id = %s AND m.uid = ANY (%s::bigint[])
+    ORDER BY m.uid
+"""
+
+ROWS_WITH_ENCRYPTED = """
+    SELECT m.uid, e.id, e.mailbox_owner, e.mailbox, e.subject, e.body, e.html, e.from_addr, e.to_addrs,
+           imap.clamp_time(e.timestamp), imap.clamp_time(e.created_at), s.source, coalesce(e.encrypted, false)
+    FROM imap.mailbox b JOIN imap.message m ON m.mailbox_id = b.id JOIN public.emails e ON e.id = m.email_id
+    LEFT JOIN imap.source s ON s.email_id = m.email_id
+    WHERE b.user_id = %s AND b.id = %s AND m.uid = ANY (%s::bigint[])
+    ORDER BY m.uid
+"""
+
+HAS_ENCRYPTED = """
+    SELECT count(*) > 0 FROM information_schema.columns
+    WHERE table_schema = 'public' AND table_name = 'emails' AND column_name = 'encrypted'
+"""
+
+KEEP_RENDITIONS = """
+    INSERT INTO imap.rendition (email_id, version, size, envelope, body, body_structure, header)
+    SELECT u.email_id, %s, u.size, u.envelope, u.body, u.body_structure, u.header
+    FROM unnest(%s::uuid[], %s::bigint[], %s::text[], %s::text[], %s::text[], %s::bytea[])
+         AS u (email_id, size, envelope, body, body_structure, header)
+    WHERE EXISTS (SELECT 1 FROM imap.mailbox b JOIN imap.message m ON m.mailbox_id = b.id
+                  WHERE b.user_id = %s AND b.id = %s AND m.email_id = u.email_id)
+    ORDER BY u.email_id
+    ON CONFLICT (email_id) DO UPDATE SET
+        version = excluded.version, size = excluded.size, envelope = excluded.envelope, body = excluded.body,
+        body_structure = excluded.body_structure, header = excluded.header
+    RETURNING 1
+"""
+
+SAVED_DATES = """
+    SELECT m.uid, m.internal_date, m.saved_at
+    FROM imap.mailbox b JOIN imap.message m ON m.mailbox_id = b.id
+    WHERE b.user_id = %s AND b.id = %s AND m.uid = ANY (%s::bigint[])
+    ORDER BY m.uid
+"""
+
+STORE_FLAGS = """
+    SELECT uid, flags::text, mod_seq, held_back
+    FROM imap.store_flags(%s, %s, %s::bigint[], %s, %s::text[], %s)
+"""
+
+EXPUNGE = "SELECT uid FROM imap.expunge(%s, %s, %s::bigint[]) AS u (uid)"
+
+HEAD = "SELECT uid_validity, uid_next, highest_mod_seq FROM imap.mailbox WHERE user_id = %s AND id = %s"

@@ -1,0 +1,145 @@
+"""What one session sees of its mailbox: message sequence numbers, and what it has still to be told.
+
+A session numbers the messages it was told of, not those that are there: a message expunged by somebody else keeps its
+number until the session may be told (RFC 9051 section 7.5.1), and new mail has none before EXISTS. The view is pure: it
+is told of changes and makes reports; sending them is up to the session.
+"""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from cybertemp_imap.messages import FlagSet, Messages, without
+
+
+@dataclass(frozen=True, slots=True)
+class FlagNews:
+    """The flags of a message, for a FETCH response."""
+
+    seq: int
+    uid: int
+    flags: FlagSet
+    mod_seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a session must be told, in this order.
+
+    ``expunged``: (sequence number, UID) by descending number, so that each holds when it is sent. ``exists`` and
+    ``recent``: the new counts, or None where they are as before. ``flags``: by ascending number.
+    """
+
+    expunged: Sequence[tuple[int, int]] = ()
+    exists: int | None = None
+    recent: int | None = None
+    flags: Sequence[FlagNews] = field(default=())
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is nothing to tell."""
+        return not self.expunged and self.exists is None and self.recent is None and not self.flags
+
+
+class View:
+    """One session's numbering of a mailbox. ``recent`` are the UIDs that are ``\\Recent`` in this session."""
+
+    __slots__ = ("__weakref__", "_flags", "_gone", "_messages", "_recent_told", "recent", "uids")
+
+    def __init__(self, messages: Messages) -> None:
+        self._messages = messages
+        self.uids: Sequence[int] = messages.uids
+        self.recent: set[int] = set()
+        self._recent_told = 0
+        self._gone: set[int] = set()
+        self._flags: set[int] = set()
+
+    def __len__(self) -> int:
+        return len(self.uids)
+
+    def seq_of(self, uid: int) -> int | None:
+        """Return the sequence number of a UID in this session, or None."""
+        position = bisect_left(self.uids, uid)
+        return position + 1 if position < len(self.uids) and self.uids[position] == uid else None
+
+    def flags_of(self, uid: int) -> FlagSet | None:
+        """Return the flags a message has now, or None when it is gone."""
+        return self._messages.flags_of(uid)
+
+    @property
+    def in_step(self) -> bool:
+        """Whether sequence numbers are positions in the mailbox as it is: nothing is waiting to be told but flags."""
+        return self.uids is self._messages.uids
+
+    # -- being told ---------------------------------------------------------------------------------------------------
+
+    def flags_changed(self, uids: Iterable[int]) -> None:
+        """Take note that flags changed."""
+        self._flags.update(uids)
+
+    def expunged(self, uids: Iterable[int]) -> None:
+        """Take note that messages are gone."""
+        self._gone.update(uids)
+
+    def arrived_recent(self, first: int) -> None:
+        """Take note that the messages from this UID on are recent, and this session is the first to know."""
+        start = bisect_left(self._messages.uids, first)
+        self.recent.update(self._messages.uids[start:])
+
+    def told_flags(self, uids: Iterable[int]) -> None:
+        """Take note that the session has just been sent the flags these messages have now."""
+        self._flags.difference_update(uids)
+
+    # -- telling ------------------------------------------------------------------------------------------------------
+
+    def report(self, expunge: bool, exists: bool = True) -> Report:
+        """Say what is to be told, and count it as told; ``expunge``: whether EXPUNGE may be sent now."""
+        gone = self._tell_expunged() if expunge and self._gone else ()
+        grown = exists and self._take_new()
+        before = self._recent_told
+        if gone or grown:
+            self._recent_told = self.recent_count
+        recent = self._recent_told if self._recent_told != before else None
+        return Report(gone, len(self.uids) if grown else None, recent, self._tell_flags())
+
+    @property
+    def recent_count(self) -> int:
+        """How many of the numbered messages are recent in this session."""
+        return sum(1 for uid in self.recent if self.seq_of(uid) is not None)
+
+    def _tell_expunged(self) -> list[tuple[int, int]]:
+        told = [(seq - 1, uid) for uid in sorted(self._gone) if (seq := self.seq_of(uid)) is not None]
+        self._gone.clear()
+        if told:
+            self.uids = array("I", without(self.uids, [position for position, _ in told]))
+            self._settle()
+        return [(position + 1, uid) for position, uid in reversed(told)]
+
+    def _take_new(self) -> bool:
+        """Number messages that are new; new ones have UIDs above all that were ever told."""
+        last = self.uids[-1] if self.uids else 0
+        start = bisect_right(self._messages.uids, last)
+        if start == len(self._messages.uids):
+            return False
+        if self.uids is not self._messages.uids:
+            self.uids = array("I", self.uids) + array("I", self._messages.uids[start:])
+            self._settle()
+        return True
+
+    def _settle(self) -> None:
+        """Share the mailbox's own array again where it is the same."""
+        if len(self.uids) == len(self._messages.uids) and self.uids == self._messages.uids:
+            self.uids = self._messages.uids
+
+    def _tell_flags(self) -> list[FlagNews]:
+        news: list[FlagNews] = []
+        for uid in sorted(self._flags):
+            seq, position = self.seq_of(uid), self._messages.find(uid)
+            # A message that has no number yet is fetched with its flags when it gets one.
+            if seq is not None and position is not None:
+                news.append(FlagNews(seq, uid, self._messages.flags[position], self._messages.mod_seqs[position]))
+        self._flags.clear()
+        return news
