@@ -115,6 +115,11 @@ CASES: list[tuple[bytes, list[Event]]] = [
     (b"a X {1+}\r\n." + b"." * 40 + b"\r\nz NOOP\r\n", [LineTooLong(b"a"), *AFTER]),
     # What a line that was too long announces is no command.
     (b"a X" + b"." * 50 + b" {8+}\r\nb NOOP\r\n\r\nz NOOP\r\n", [LineTooLong(b"a"), *AFTER]),
+    (b"a X" + b"." * 50 + b" {0+}\r\nb NOOP\r\nz NOOP\r\n", [LineTooLong(b"a"), *AFTER]),
+    (
+        b"a X {99+}\r\n" + b"." * 99 + b" {0+}\r\nb NOOP\r\nz NOOP\r\n",
+        [LiteralRefused(b"a", 99, Excess.LITERAL, True, b"X"), *AFTER],
+    ),
     (b"a X" + b"." * 50 + b" {8}\r\nz NOOP\r\n", [LineTooLong(b"a"), *AFTER]),
 ]
 

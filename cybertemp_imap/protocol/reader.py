@@ -11,11 +11,11 @@ command whatever follows, so it ends there.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from enum import Enum
 from typing import Literal
 
+from cybertemp_imap.protocol.announcement import TAIL_OCTETS, announced_unasked, announcement
 from cybertemp_imap.protocol.buffer import Cut, ReadBuffer
 from cybertemp_imap.protocol.events import (
     AFTER_LOGIN,
@@ -65,12 +65,6 @@ LARGEST_SKIP = 64 << 20
 """How many octets of refused literals are skipped in one command before the client counts as a runaway."""
 
 CHUNK = 65536
-_TAIL = 48
-
-_ANNOUNCED = re.compile(rb"\{([0-9]++)(\+?)\}")
-_BALANCED = re.compile(rb'(?:[^"]++|"(?:[^"\\]++|\\.)*+")*+', re.DOTALL)
-# A brace that lies before the tail leaves the size unknown.
-_TAIL_ANNOUNCED = re.compile(rb"(\{|\A)([0-9]++)\+\}\r?\Z")
 
 
 class _State(Enum):
@@ -193,11 +187,9 @@ class CommandReader:
             return None
         if line is Cut.TOO_LONG:
             return self._overlong(room)
-        if line.endswith(b"}"):
-            brace = line.rfind(b"{")
-            announced = _ANNOUNCED.fullmatch(line, brace) if brace >= 0 else None
-            if announced is not None and (b'"' not in line or _BALANCED.fullmatch(line) is not None):
-                return self._announce(line, brace, _size(announced.group(1)), announced.group(2) == b"+")
+        announced = announcement(line)
+        if announced is not None:
+            return self._announce(line, *announced)
         if not self._command:
             return CommandReady(line)
         self._command += line
@@ -207,11 +199,10 @@ class CommandReader:
 
     # -- literals -----------------------------------------------------------------------------------------------------
 
-    def _announce(self, line: bytes, brace: int, size: int, non_sync: bool) -> Event | _Again:
+    def _announce(self, line: bytes, start: int, size: int, non_sync: bool) -> Event | _Again:
         """Decide about a literal and go on to it."""
-        before = line[: brace - 1] if line[:brace].endswith(b"~") else line[:brace]
         prefix = bytes(self._command[:PREFIX_OCTETS])
-        prefix += before[: PREFIX_OCTETS - len(prefix)]
+        prefix += line[: min(start, PREFIX_OCTETS - len(prefix))]
         decision = LiteralDecision.ACCEPT
         if self.literal_policy is not None and size <= LARGEST_LITERAL:
             decision = self.literal_policy(prefix, size, non_sync)
@@ -291,7 +282,7 @@ class CommandReader:
 
     def _skim(self, count: int) -> None:
         """Move past octets of a line to be thrown away, keeping the last, which may announce a literal."""
-        self._tail = (self._tail + self._buffer.skip(count, _TAIL))[-_TAIL:]
+        self._tail = (self._tail + self._buffer.skip(count, TAIL_OCTETS))[-TAIL_OCTETS:]
 
     def _skipping_literal(self) -> _Again | None:
         count = min(self._left, len(self._buffer))
@@ -316,12 +307,11 @@ class CommandReader:
         return self._skipped_line()
 
     def _skipped_line(self) -> Event | _Again:
-        announced = _TAIL_ANNOUNCED.search(self._tail) if self._skips_literals else None
+        size = announced_unasked(self._tail) if self._skips_literals else None
         self._tail = b""
-        if announced is None:
+        if size is None:
             self._reset()
             return _Signal.AGAIN
-        size = _size(announced.group(2)) if announced.group(1) else LARGEST_SKIP + 1
         self._skipped_literals += size
         if self._skipped_literals > LARGEST_SKIP:
             return self._die()
@@ -347,12 +337,6 @@ _STEPS: dict[_State, Callable[[CommandReader], Event | _Again | None]] = {
     _State.SKIP_LINE: CommandReader._skipping_line,
     _State.DEAD: CommandReader._dead,
 }
-
-
-def _size(digits: bytes) -> int:
-    """The value of any number of digits, but at most 10**20."""
-    digits = digits.lstrip(b"0")
-    return int(digits or b"0") if len(digits) <= 20 else 10**20
 
 
 def _identify(prefix: bytes) -> tuple[bytes | None, bytes | None]:

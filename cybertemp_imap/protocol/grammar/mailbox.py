@@ -74,16 +74,15 @@ def _qresync(tokens: Tokens) -> QresyncParameter:
     uid_validity = tokens.nz_number()
     tokens.space()
     mod_seq = tokens.number64()
-    known, match = None, None
-    if not tokens.take(b")"):
-        tokens.space()
-        if tokens.peek() != b"(":
-            known = _known(tokens)
-            if tokens.peek() == b" ":
-                tokens.space()
-        if known is None or tokens.peek() == b"(":
-            match = _match_data(tokens)
-        tokens.expect(b")", "Malformed QRESYNC parameter")
+    known: SequenceSet | None = None
+    match: tuple[SequenceSet, SequenceSet] | None = None
+    more = tokens.take(b" ")
+    if more and tokens.peek() != b"(":
+        known = _known(tokens)
+        more = tokens.take(b" ")
+    if more:
+        match = _match_data(tokens)
+    tokens.expect(b")", "Malformed QRESYNC parameter")
     return QresyncParameter(uid_validity, mod_seq, known, match)
 
 
