@@ -12,6 +12,9 @@ from cybertemp_imap.shared import SharedMailbox
 PAGES: dict[Tier, int] = {Tier.DATES: 1_000, Tier.METADATA: 500, Tier.HEADER: 500, Tier.SOURCE: 50}
 """Messages read at a time."""
 
+WEIGHED = 1_000
+"""Messages whose weight is asked for at a time."""
+
 SOURCE_OCTETS = 1 << 21
 """Octets of whole messages read at a time, if they are more than one."""
 
@@ -35,7 +38,8 @@ class Reader:
     async def pages(self, tier: Tier, uids: Sequence[int]) -> list[Sequence[int]]:
         """Divide ascending UIDs into those to be read at a time; messages that are gone may be left out."""
         if tier is Tier.SOURCE:
-            return _bounded([item for page in _cut(uids, PAGES[Tier.METADATA]) for item in await self._sizes(page)])
+            cut = _cut(uids, WEIGHED)
+            return _bounded([each for page in cut for each in await self._store.weights(self._ref, page)])
         return _cut(uids, PAGES[tier])
 
     async def read(self, tier: Tier, page: Sequence[int]) -> list[Reading]:
@@ -50,22 +54,19 @@ class Reader:
             return [Reading(uid, len(header), HeaderText(header, self._fields)) for uid, header in headers]
         return [Reading(uid, len(source), MessageText(source)) for uid, source in await store.sources(ref, page)]
 
-    async def _sizes(self, page: Sequence[int]) -> list[tuple[int, int]]:
-        return [(metadata.uid, metadata.size) for metadata in await self._store.metadata(self._ref, page)]
-
 
 def _cut(uids: Sequence[int], size: int) -> list[Sequence[int]]:
     return [uids[start : start + size] for start in range(0, len(uids), size)]
 
 
-def _bounded(sizes: Iterable[tuple[int, int]]) -> list[Sequence[int]]:
+def _bounded(weights: Iterable[tuple[int, int]]) -> list[Sequence[int]]:
     """Make pages that are bounded in messages and in octets, each of one message at least."""
     pages: list[list[int]] = []
-    octets = 0
-    for uid, size in sizes:
-        if not pages or len(pages[-1]) == PAGES[Tier.SOURCE] or octets + size > SOURCE_OCTETS:
+    total = 0
+    for uid, octets in weights:
+        if not pages or len(pages[-1]) == PAGES[Tier.SOURCE] or total + octets > SOURCE_OCTETS:
             pages.append([])
-            octets = 0
+            total = 0
         pages[-1].append(uid)
-        octets += size
+        total += octets
     return list(pages)
