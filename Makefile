@@ -22,7 +22,7 @@ run: $(VENV)/.installed-embedded
 
 # `python -m twisted.trial`: plain `trial test` would find the tests of CPython itself.
 test: $(VENV)/.installed-test
-	$(BIN)/python -W error::DeprecationWarning:cybertemp_imap -m twisted.trial $(TRIAL) test
+	$(BIN)/python -m twisted.trial $(TRIAL) test
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .

@@ -17,7 +17,7 @@ from cybertemp_imap.operator_error import OperatorError
 class Options(usage.Options):
     """The command line; every option overrides the environment and the ``.env`` file."""
 
-    synopsis = "Usage: twistd [options] cybertemp-imap [options]"
+    synopsis = "[options]"
     longdesc = (
         "An IMAP server for the mailboxes in a PostgreSQL database. All other settings are environment variables."
     )

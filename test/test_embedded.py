@@ -35,6 +35,14 @@ time.sleep(600)
 """
 
 
+def environment() -> dict[str, str]:
+    """Return an environment in which a new Python finds what this one does, and no settings of the server."""
+    ours = ("IMAP_", "DATABASE_", "SUPABASE_", "USE_SUPABASE_")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+    path = [str(Path(cybertemp_imap.__file__).parents[1]), *filter(None, [kept.get("PYTHONPATH")])]
+    return {**kept, "PYTHONPATH": os.pathsep.join(path)}
+
+
 def postmaster(folder: Path) -> int:
     """Return the process id of the PostgreSQL over a data folder."""
     return int((folder / "postgres" / "postmaster.pid").read_text().splitlines()[0])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import socket
 import socketserver
 import subprocess
@@ -16,12 +15,10 @@ from twisted.application.service import IServiceMaker
 from twisted.plugin import getPlugins
 from twisted.trial.unittest import SynchronousTestCase
 
-import cybertemp_imap
 from cybertemp_imap.tap import Options
 from test.postgres import create_database, create_empty_database, drop_database
+from test.test_embedded import environment
 from test.test_migrations import query
-
-CLEAN = {name: value for name, value in os.environ.items() if not name.startswith(("IMAP_", "DATABASE_", "SUPABASE_"))}
 
 
 def twistd(
@@ -29,11 +26,10 @@ def twistd(
 ) -> subprocess.CompletedProcess[str]:
     """Run ``twistd -n cybertemp-imap`` in a folder until it ends."""
     program = Path(sys.executable).with_name("twistd")
-    path = str(Path(cybertemp_imap.__file__).parents[1])
     return subprocess.run(
         [sys.executable, str(program), "--nodaemon", "--pidfile=", "cybertemp-imap", *arguments],
         cwd=folder,
-        env={**CLEAN, "PYTHONPATH": path, **(environ or {})},
+        env={**environment(), **(environ or {})},
         capture_output=True,
         text=True,
         timeout=60,

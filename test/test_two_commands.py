@@ -17,8 +17,7 @@ from twisted.trial.unittest import SkipTest, SynchronousTestCase
 import cybertemp_imap
 from cybertemp_imap.demo.account import ADDRESSES
 from test.postgres import test_programs
-from test.test_embedded import alive, postmaster
-from test.test_tap import CLEAN
+from test.test_embedded import alive, environment, postmaster
 
 _READY = re.compile(r"ready: imap://127\.0\.0\.1:(\d+) user=(demo@example\.com) token=(\S+)")
 
@@ -27,7 +26,7 @@ class Running:
     """The server as ``make run`` starts it, but on a free port."""
 
     def __init__(self, folder: Path) -> None:
-        environ = {**CLEAN, "PYTHONPATH": str(Path(cybertemp_imap.__file__).parents[1]), "IMAP_BIND": "127.0.0.1:0"}
+        environ = {**environment(), "IMAP_BIND": "127.0.0.1:0"}
         if programs := test_programs():
             environ["IMAP_POSTGRES_BIN"] = str(programs)
         self._errors = (folder / "errors").open("w+")
