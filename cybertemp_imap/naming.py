@@ -61,6 +61,14 @@ def name_of(owner: str, folder: str) -> str:
     return owner if folder == INBOX else f"{owner}{DELIMITER}{folder}"
 
 
+def is_name_of(user_id: UUID, owner: str, folder: str) -> bool:
+    """Tell whether clients can name an (owner, folder) that is in the database, whoever put it there."""
+    try:
+        return key_of(user_id, name_of(owner, folder)) == (owner, folder)
+    except Refused:
+        return False
+
+
 def is_possible(name: str) -> bool:
     """Tell whether a name can be a mailbox: no empty level, no wildcard, no control character, not too long."""
     if not name or len(name.encode("utf-8", "surrogatepass")) > MAX_NAME:

@@ -13,7 +13,7 @@ COMMENT ON FUNCTION imap.clamp_time(timestamptz) IS
 -- Flags ---------------------------------------------------------------------------------------------------------------
 
 CREATE FUNCTION imap.has_flag(p_flags text[], p_flag text) RETURNS boolean LANGUAGE sql IMMUTABLE AS $$
-    SELECT p_flag = ANY (lower(p_flags::text)::text[])
+    SELECT coalesce(p_flag = ANY (lower(p_flags::text)::text[]), false)
 $$;
 COMMENT ON FUNCTION imap.has_flag(text[], text) IS 'Whether a flag (given in lower case) is among the flags.';
 
@@ -52,6 +52,9 @@ CREATE FUNCTION imap.owns(p_user uuid, p_owner text) RETURNS boolean LANGUAGE sq
         OR EXISTS (SELECT 1 FROM public.inbox i WHERE i.user_id = p_user AND lower(i.email_address) = p_owner)
 $$;
 COMMENT ON FUNCTION imap.owns(uuid, text) IS 'Whether an owner (lower case) is the user''s account or one of their addresses.';
+
+CREATE VIEW imap.held AS SELECT * FROM imap.mailbox b WHERE imap.owns(b.user_id, b.owner);
+COMMENT ON VIEW imap.held IS 'Mailboxes that are their user''s at this moment: what is read goes through here.';
 
 CREATE FUNCTION imap.spellings(p_user uuid, p_owner text) RETURNS SETOF text LANGUAGE sql STABLE AS $$
     SELECT p_owner
@@ -297,42 +300,42 @@ CREATE FUNCTION imap.store_flags(
 ) RETURNS TABLE (uid bigint, flags text[], mod_seq bigint, held_back boolean) LANGUAGE plpgsql AS $$
 DECLARE
     next_seq bigint;
+    chosen uuid[];
     touched bigint;
 BEGIN
     SELECT b.highest_mod_seq + 1 INTO next_seq FROM imap.mailbox b
-    WHERE b.id = p_mailbox AND b.user_id = p_user FOR UPDATE;
+    WHERE b.id = p_mailbox AND b.user_id = p_user AND imap.owns(p_user, b.owner) FOR UPDATE;
     IF NOT FOUND THEN
         RETURN;
     END IF;
+    -- Other programs write public.emails too: its rows are locked before they are read, in one order everywhere. Flags
+    -- that another program has changed since they were taken in are a change that UNCHANGEDSINCE must not pass over.
+    SELECT array_agg(t.id) INTO chosen FROM (
+        SELECT e.id FROM public.emails e JOIN imap.message m ON m.email_id = e.id AND m.mailbox_id = p_mailbox
+        WHERE m.uid = ANY (p_uids)
+          AND (p_unchanged_since IS NULL
+               OR m.mod_seq <= p_unchanged_since AND m.flags = coalesce(e.flags, '{}'))
+        ORDER BY e.id FOR UPDATE OF e) t;
     PERFORM set_config('imap.acting_mailbox', p_mailbox::text, true);
-    -- Other programs write public.emails too: lock its rows before they are read, in one order everywhere.
-    PERFORM 1 FROM public.emails e
-    WHERE e.id IN (SELECT m.email_id FROM imap.message m WHERE m.mailbox_id = p_mailbox AND m.uid = ANY (p_uids)
-                   AND (p_unchanged_since IS NULL OR m.mod_seq <= p_unchanged_since))
-    ORDER BY e.id FOR UPDATE;
-    -- Flags that another program has just changed are part of the outcome, and of the mod-sequence.
     UPDATE public.emails e SET flags = imap.combine_flags(coalesce(e.flags, '{}'), p_mode, p_flags)
-    FROM imap.message m
-    WHERE m.mailbox_id = p_mailbox AND m.uid = ANY (p_uids) AND m.email_id = e.id
-      AND (p_unchanged_since IS NULL OR m.mod_seq <= p_unchanged_since)
+    WHERE e.id = ANY (chosen)
       AND imap.combine_flags(coalesce(e.flags, '{}'), p_mode, p_flags) IS DISTINCT FROM e.flags;
+    PERFORM set_config('imap.acting_mailbox', '', true);
     UPDATE imap.message m SET flags = coalesce(e.flags, '{}'), mod_seq = next_seq
     FROM public.emails e
-    WHERE m.mailbox_id = p_mailbox AND m.uid = ANY (p_uids) AND m.email_id = e.id
-      AND (p_unchanged_since IS NULL OR m.mod_seq <= p_unchanged_since)
+    WHERE m.mailbox_id = p_mailbox AND m.email_id = ANY (chosen) AND m.email_id = e.id
       AND m.flags <> coalesce(e.flags, '{}');
     GET DIAGNOSTICS touched = ROW_COUNT;
     IF touched > 0 THEN
         UPDATE imap.mailbox b SET highest_mod_seq = next_seq WHERE b.id = p_mailbox;
     END IF;
-    PERFORM set_config('imap.acting_mailbox', '', true);
     RETURN QUERY
-    SELECT m.uid, m.flags, m.mod_seq,
-           p_unchanged_since IS NOT NULL AND m.mod_seq > p_unchanged_since AND m.mod_seq <> next_seq
-    FROM imap.message m WHERE m.mailbox_id = p_mailbox AND m.uid = ANY (p_uids) ORDER BY m.uid;
+    SELECT m.uid, m.flags, m.mod_seq, NOT coalesce(m.email_id = ANY (chosen), false)
+    FROM imap.message m JOIN public.emails e ON e.id = m.email_id
+    WHERE m.mailbox_id = p_mailbox AND m.uid = ANY (p_uids) ORDER BY m.uid;
 END $$;
 COMMENT ON FUNCTION imap.store_flags(uuid, bigint, bigint[], text, text[], bigint) IS
-    'STORE: the state of each message named that is there; held_back: its mod-sequence is above p_unchanged_since.';
+    'STORE: the state of each message named that is there; held_back: it has changed since p_unchanged_since.';
 
 CREATE FUNCTION imap.expunge(p_user uuid, p_mailbox bigint, p_uids bigint[]) RETURNS SETOF bigint
 LANGUAGE plpgsql AS $$
@@ -341,7 +344,7 @@ DECLARE
     targets uuid[];
 BEGIN
     SELECT b.highest_mod_seq + 1 INTO next_seq FROM imap.mailbox b
-    WHERE b.id = p_mailbox AND b.user_id = p_user FOR UPDATE;
+    WHERE b.id = p_mailbox AND b.user_id = p_user AND imap.owns(p_user, b.owner) FOR UPDATE;
     IF NOT FOUND THEN
         RETURN;
     END IF;

@@ -9,6 +9,7 @@ from uuid import UUID
 
 import psycopg2.extras
 
+from cybertemp_imap.naming import is_name_of
 from cybertemp_imap.rules.flags import valid_flags
 from cybertemp_imap.store import statements as sql
 from cybertemp_imap.store.interface import (
@@ -83,7 +84,7 @@ class PostgresStore(MessageReader):
     async def list_mailboxes(self, user_id: UUID) -> Sequence[MailboxEntry]:
         """List a user's mailboxes; see the interface."""
         rows = await self.pool.query(sql.LIST_MAILBOXES, (user_id,), repeatable=True)
-        return [MailboxEntry(*row) for row in rows]
+        return [MailboxEntry(*row) for row in rows if is_name_of(user_id, row[0], row[1])]
 
     async def subscriptions(self, user_id: UUID) -> dict[str, bool]:
         """Return what was said by SUBSCRIBE and UNSUBSCRIBE; see the interface."""

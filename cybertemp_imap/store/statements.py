@@ -31,14 +31,14 @@ REFRESH = "SELECT uid_validity, uid_next, highest_mod_seq FROM imap.refresh(%s, 
 
 CHANGES = """
     SELECT m.uid, m.flags::text, m.mod_seq
-    FROM imap.message m JOIN imap.mailbox b ON b.id = m.mailbox_id
+    FROM imap.message m JOIN imap.held b ON b.id = m.mailbox_id
     WHERE b.user_id = %s AND b.id = %s AND m.mod_seq > %s AND m.uid > %s
     ORDER BY m.uid LIMIT %s
 """
 
 EXPUNGED_SINCE = """
     SELECT x.uid
-    FROM imap.expunged x JOIN imap.mailbox b ON b.id = x.mailbox_id
+    FROM imap.expunged x JOIN imap.held b ON b.id = x.mailbox_id
     WHERE b.user_id = %s AND b.id = %s AND x.mod_seq > %s
     ORDER BY x.uid
 """
@@ -49,13 +49,13 @@ COUNTS = """
     SELECT count(m.uid), count(*) FILTER (WHERE NOT imap.has_flag(m.flags, '\\seen')),
            count(*) FILTER (WHERE imap.has_flag(m.flags, '\\deleted')),
            count(*) FILTER (WHERE m.uid >= b.recent_uid)
-    FROM imap.mailbox b LEFT JOIN imap.message m ON m.mailbox_id = b.id
+    FROM imap.held b LEFT JOIN imap.message m ON m.mailbox_id = b.id
     WHERE b.user_id = %s AND b.id = %s AND m.uid IS NOT NULL
 """
 
 UNRENDERED = """
     SELECT m.uid
-    FROM imap.mailbox b JOIN imap.message m ON m.mailbox_id = b.id
+    FROM imap.held b JOIN imap.message m ON m.mailbox_id = b.id
     WHERE b.user_id = %s AND b.id = %s AND m.uid > %s
       AND NOT EXISTS (SELECT 1 FROM imap.rendition r WHERE r.email_id = m.email_id AND r.version = %s)
     ORDER BY m.uid LIMIT %s
@@ -63,7 +63,7 @@ UNRENDERED = """
 
 TOTAL_SIZE = """
     SELECT coalesce(sum(r.size), 0)::bigint
-    FROM imap.mailbox b JOIN imap.message m ON m.mailbox_id = b.id JOIN imap.rendition r ON r.email_id = m.email_id
+    FROM imap.held b JOIN imap.message m ON m.mailbox_id = b.id JOIN imap.rendition r ON r.email_id = m.email_id
     WHERE b.user_id = %s AND b.id = %s
 """
 
@@ -73,7 +73,7 @@ METADATA = """
     SELECT m.uid, m.email_id,
            to_char(m.internal_date AT TIME ZONE 'UTC', 'DD-Mon-YYYY HH24:MI:SS "+0000"'),
            r.size, r.envelope, r.body, r.body_structure
-    FROM imap.mailbox b JOIN imap.message m ON m.mailbox_id = b.id
+    FROM imap.held b JOIN imap.message m ON m.mailbox_id = b.id
     LEFT JOIN imap.rendition r ON r.email_id = m.email_id AND r.version = %s
     WHERE b.user_id = %s AND b.id = %s AND m.uid = ANY (%s::bigint[])
     ORDER BY m.uid
@@ -81,7 +81,7 @@ METADATA = """
 
 HEADERS = """
     SELECT m.uid, r.header
-    FROM imap.mailbox b JOIN imap.message m ON m.mailbox_id = b.id
+    FROM imap.held b JOIN imap.message m ON m.mailbox_id = b.id
     LEFT JOIN imap.rendition r ON r.email_id = m.email_id AND r.version = %s
     WHERE b.user_id = %s AND b.id = %s AND m.uid = ANY (%s::bigint[])
     ORDER BY m.uid
@@ -90,7 +90,7 @@ HEADERS = """
 WEIGHTS = """
     SELECT m.uid, coalesce(octet_length(s.source), 0) + coalesce(octet_length(e.body), 0)
                   + coalesce(octet_length(e.html), 0)
-    FROM imap.mailbox b JOIN imap.message m ON m.mailbox_id = b.id JOIN public.emails e ON e.id = m.email_id
+    FROM imap.held b JOIN imap.message m ON m.mailbox_id = b.id JOIN public.emails e ON e.id = m.email_id
     LEFT JOIN imap.source s ON s.email_id = m.email_id
     WHERE b.user_id = %s AND b.id = %s AND m.uid = ANY (%s::bigint[])
     ORDER BY m.uid
@@ -99,7 +99,7 @@ WEIGHTS = """
 ROWS = """
     SELECT m.uid, e.id, e.mailbox_owner, e.mailbox, e.subject, e.body, e.html, e.from_addr, e.to_addrs,
            imap.clamp_time(e.timestamp), imap.clamp_time(e.created_at), s.source, false
-    FROM imap.mailbox b JOIN imap.message m ON m.mailbox_id = b.id JOIN public.emails e ON e.id = m.email_id
+    FROM imap.held b JOIN imap.message m ON m.mailbox_id = b.id JOIN public.emails e ON e.id = m.email_id
     LEFT JOIN imap.source s ON s.email_id = m.email_id
     WHERE b.user_id = %s AND b.id = %s AND m.uid = ANY (%s::bigint[])
     ORDER BY m.uid
@@ -108,7 +108,7 @@ ROWS = """
 ROWS_WITH_ENCRYPTED = """
     SELECT m.uid, e.id, e.mailbox_owner, e.mailbox, e.subject, e.body, e.html, e.from_addr, e.to_addrs,
            imap.clamp_time(e.timestamp), imap.clamp_time(e.created_at), s.source, coalesce(e.encrypted, false)
-    FROM imap.mailbox b JOIN imap.message m ON m.mailbox_id = b.id JOIN public.emails e ON e.id = m.email_id
+    FROM imap.held b JOIN imap.message m ON m.mailbox_id = b.id JOIN public.emails e ON e.id = m.email_id
     LEFT JOIN imap.source s ON s.email_id = m.email_id
     WHERE b.user_id = %s AND b.id = %s AND m.uid = ANY (%s::bigint[])
     ORDER BY m.uid
@@ -124,7 +124,7 @@ KEEP_RENDITIONS = """
     SELECT u.email_id, %s, u.size, u.envelope, u.body, u.body_structure, u.header
     FROM unnest(%s::uuid[], %s::bigint[], %s::text[], %s::text[], %s::text[], %s::bytea[])
          AS u (email_id, size, envelope, body, body_structure, header)
-    WHERE EXISTS (SELECT 1 FROM imap.mailbox b JOIN imap.message m ON m.mailbox_id = b.id
+    WHERE EXISTS (SELECT 1 FROM imap.held b JOIN imap.message m ON m.mailbox_id = b.id
                   WHERE b.user_id = %s AND b.id = %s AND m.email_id = u.email_id)
     ORDER BY u.email_id
     ON CONFLICT (email_id) DO UPDATE SET
@@ -135,7 +135,7 @@ KEEP_RENDITIONS = """
 
 SAVED_DATES = """
     SELECT m.uid, m.internal_date, m.saved_at
-    FROM imap.mailbox b JOIN imap.message m ON m.mailbox_id = b.id
+    FROM imap.held b JOIN imap.message m ON m.mailbox_id = b.id
     WHERE b.user_id = %s AND b.id = %s AND m.uid = ANY (%s::bigint[])
     ORDER BY m.uid
 """
@@ -147,4 +147,4 @@ STORE_FLAGS = """
 
 EXPUNGE = "SELECT uid FROM imap.expunge(%s, %s, %s::bigint[]) AS u (uid)"
 
-HEAD = "SELECT uid_validity, uid_next, highest_mod_seq FROM imap.mailbox WHERE user_id = %s AND id = %s"
+HEAD = "SELECT uid_validity, uid_next, highest_mod_seq FROM imap.held WHERE user_id = %s AND id = %s"
