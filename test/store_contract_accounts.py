@@ -198,7 +198,8 @@ class IsolationContract(StoreContract):
         self.assertIsNone(await self.store.expunge(mailbox, [uid]))
         self.assertEqual(list(await self.store.changes(mailbox, 0, 0, EVERYTHING)), [])
         self.assertEqual(list(await self.store.expunged_since(mailbox, 0)), [])
-        for read in (self.store.metadata, self.store.headers, self.store.sources, self.store.saved_dates):
+        store = self.store
+        for read in (store.metadata, store.headers, store.sources, store.weights, store.saved_dates):
             self.assertEqual(list(await read(mailbox, [uid])), [], read.__name__)
 
     async def test_reference_of_another(self) -> None:

@@ -103,7 +103,8 @@ class BanContract(StoreContract):
         self.assertEqual(await self.contents(inbox), {rows[2].id: 3})
         self.assertEqual(list(await self.store.expunged_since(mailbox, before[0].highest_mod_seq)), [1])
         self.assertEqual(list(await self.store.expunged_since(inbox, before[1].highest_mod_seq)), [1, 2])
-        for read in (self.store.metadata, self.store.headers, self.store.sources, self.store.saved_dates):
+        store = self.store
+        for read in (store.metadata, store.headers, store.sources, store.weights, store.saved_dates):
             self.assertEqual(list(await read(mailbox, [1])), [], read.__name__)
 
     async def test_lifted(self) -> None:

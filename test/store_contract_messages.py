@@ -76,6 +76,16 @@ class MessageContract(MessageCase):
                     (made.size, made.envelope, made.body, made.body_structure),
                 )
 
+    async def test_weights(self) -> None:
+        """A weight is about the octets of the texts that a message is made of: none is taken for a light one."""
+        mailbox = await self.varied()
+        found = await self.store.weights(mailbox, range(1, len(VARIED) + 1))
+        self.assertEqual([uid for uid, _ in found], list(range(1, len(VARIED) + 1)))
+        for (uid, octets), row in zip(found, VARIED, strict=True):
+            texts = len((row.body or "").encode()) + len((row.html or "").encode())
+            self.assertGreaterEqual(octets, len(row.source) if row.source else texts, uid)
+            self.assertLess(octets, len(render(row)) + texts + 1, uid)
+
     async def test_same_in_inbox(self) -> None:
         """A message is the same in INBOX."""
         mailbox = await self.varied()
@@ -92,7 +102,7 @@ class MessageContract(MessageCase):
         for refreshed in (False, True):
             if refreshed:
                 await self.refresh(mailbox)
-            for read in (self.store.headers, self.store.sources, self.store.saved_dates):
+            for read in (self.store.headers, self.store.sources, self.store.weights, self.store.saved_dates):
                 found = await read(mailbox, [1, 2, 4, 5, 99])
                 if refreshed or read != self.store.saved_dates:
                     self.assertEqual([item[0] for item in found], [1, 4, 5], read.__name__)
@@ -102,7 +112,13 @@ class MessageContract(MessageCase):
     async def test_none(self) -> None:
         """Asking for no message answers none."""
         mailbox = await self.varied()
-        for read in (self.store.metadata, self.store.headers, self.store.sources, self.store.saved_dates):
+        for read in (
+            self.store.metadata,
+            self.store.headers,
+            self.store.sources,
+            self.store.weights,
+            self.store.saved_dates,
+        ):
             self.assertEqual(list(await read(mailbox, [])), [], read.__name__)
 
 

@@ -191,6 +191,7 @@ class MemoryUnavailableTests(store_contract.StoreContract):
             memory.metadata(mailbox, []),
             memory.headers(mailbox, []),
             memory.sources(mailbox, []),
+            memory.weights(mailbox, []),
             memory.saved_dates(mailbox, []),
             memory.store_flags(mailbox, [], "", [], None),
             memory.expunge(mailbox, None),

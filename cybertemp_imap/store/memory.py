@@ -23,7 +23,7 @@ from uuid import UUID
 
 from cybertemp_imap.errors import Refused, StoreUnavailable
 from cybertemp_imap.mime.render import render
-from cybertemp_imap.mime.row import internal_date
+from cybertemp_imap.mime.row import EmailRow, internal_date
 from cybertemp_imap.naming import INBOX, SPECIAL_USES, account_key, key_of, name_of
 from cybertemp_imap.rendition import Rendition, make_rendition
 from cybertemp_imap.rules.flags import combine
@@ -181,6 +181,10 @@ class MemoryStore(MemoryTables):
         """Return (UID, whole RFC 5322 message) by ascending UID."""
         return [(uid, render(email.row)) for uid, email in self._present(mailbox, uids)]
 
+    async def weights(self, mailbox: MailboxRef, uids: Sequence[int]) -> Sequence[tuple[int, int]]:
+        """Return (UID, about how many octets the message has) by ascending UID."""
+        return [(uid, _weight(email.row)) for uid, email in self._present(mailbox, uids)]
+
     async def saved_dates(self, mailbox: MailboxRef, uids: Sequence[int]) -> Sequence[tuple[int, datetime, datetime]]:
         """Return (UID, internal date, date saved in this mailbox), aware, by ascending UID."""
         box = self._open(mailbox)
@@ -290,6 +294,11 @@ def _has_name(user_id: UUID, owner: str, folder: str) -> bool:
         return key_of(user_id, name_of(owner, folder)) == (owner, folder)
     except Refused:
         return False
+
+
+def _weight(row: EmailRow) -> int:
+    texts = sum(len(text.encode("utf-8", "surrogatepass")) for text in (row.body, row.html) if text is not None)
+    return texts + len(row.source or b"")
 
 
 def _wire_date(moment: datetime) -> bytes:
