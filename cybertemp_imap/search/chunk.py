@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence, Set
+from collections.abc import Iterator, Sequence, Set
 
 from cybertemp_imap.mailbox import Mailbox
 from cybertemp_imap.messages import FlagSet
@@ -56,6 +56,12 @@ class Chunk:
         """Return which messages are at some positions of the view."""
         start, stop = max(positions.start - self.start, 0), min(positions.stop - self.start, self.size)
         return span_of(start, stop) if start < stop else 0
+
+
+def chunks(mailbox: Mailbox, uids: Sequence[int]) -> Iterator[Chunk]:
+    """Divide the messages of a view, whose UIDs are given; each chunk is of the moment when it is taken."""
+    for start in range(0, len(uids), CHUNK):
+        yield Chunk(mailbox, uids, start)
 
 
 def _found(mailbox: Mailbox, uids: Sequence[int], chunk: Sequence[int], start: int) -> list[tuple[int, FlagSet, int]]:

@@ -15,7 +15,7 @@ from cybertemp_imap.mailbox import Mailbox
 from cybertemp_imap.pace import Pace
 from cybertemp_imap.protocol.command import SearchKey
 from cybertemp_imap.search.bits import bits_of, positions_of
-from cybertemp_imap.search.chunk import CHUNK, Chunk
+from cybertemp_imap.search.chunk import Chunk, chunks
 from cybertemp_imap.search.leaf import RecordLeaf, Scope, Tier, ViewLeaf
 from cybertemp_imap.search.program import Answers, Node, program_of
 from cybertemp_imap.search.reading import Reader, Reading
@@ -38,9 +38,8 @@ async def search(mailbox: Mailbox, key: SearchKey, *, saved: Iterable[int] = (),
     program = program_of(key, Scope(uids, frozenset(saved), datetime.now(UTC)))
     looking = _Search(mailbox, program, reactor)
     found: list[int] = []
-    for start in range(0, len(uids), CHUNK):
-        chunk = Chunk(mailbox, uids, start)
-        found.extend(start + position for position in await looking.through(chunk))
+    for chunk in chunks(mailbox, uids):
+        found.extend(chunk.start + position for position in await looking.through(chunk))
     return found
 
 
