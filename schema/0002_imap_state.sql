@@ -129,6 +129,17 @@ COMMENT ON TABLE imap.source IS 'Messages kept octet for octet: what clients app
 COMMENT ON COLUMN imap.source.email_id IS 'public.emails.id.';
 COMMENT ON COLUMN imap.source.source IS 'The RFC 5322 message; stored uncompressed, so that parts of it can be read.';
 
+CREATE TABLE imap.origin (
+    email_id uuid PRIMARY KEY,
+    id uuid NOT NULL,
+    owner text NOT NULL
+);
+COMMENT ON TABLE imap.origin IS
+    'What a message was rendered from before it was copied or moved: its octets stay the same ever after.';
+COMMENT ON COLUMN imap.origin.email_id IS 'public.emails.id of the copied or moved message.';
+COMMENT ON COLUMN imap.origin.id IS 'public.emails.id that its Message-ID and boundary are made of.';
+COMMENT ON COLUMN imap.origin.owner IS 'public.emails.mailbox_owner that its To and Message-ID are made of.';
+
 CREATE TABLE imap.subscription (
     user_id uuid NOT NULL,
     name text NOT NULL,
@@ -210,11 +221,11 @@ SELECT imap.sync_bans();
 
 -- What happens to mail ------------------------------------------------------------------------------------------------
 
-CREATE FUNCTION imap.acting_mailbox() RETURNS bigint LANGUAGE sql STABLE AS $$
-    SELECT coalesce(nullif(current_setting('imap.acting_mailbox', true), ''), '0')::bigint
+CREATE FUNCTION imap.acting_mailboxes() RETURNS bigint[] LANGUAGE sql STABLE AS $$
+    SELECT string_to_array(coalesce(current_setting('imap.acting_mailboxes', true), ''), ' ')::bigint[]
 $$;
-COMMENT ON FUNCTION imap.acting_mailbox() IS
-    'The mailbox through which this transaction changes mail: it knows the change, and only the others must be told.';
+COMMENT ON FUNCTION imap.acting_mailboxes() IS
+    'The mailboxes through which this transaction changes mail: they know the change, and only the others must be told.';
 
 CREATE FUNCTION imap.emails_inserted() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
@@ -222,7 +233,7 @@ BEGIN
     INSERT INTO imap.arrival (mailbox_id, email_id)
     SELECT f.mailbox_id, n.id
     FROM added n JOIN imap.feed f ON f.owner = n.mailbox_owner AND f.folder = n.mailbox
-    WHERE f.mailbox_id <> imap.acting_mailbox();
+    WHERE f.mailbox_id <> ALL (imap.acting_mailboxes());
     RETURN NULL;
 END $$;
 COMMENT ON FUNCTION imap.emails_inserted() IS 'Trigger of public.emails.';
@@ -237,13 +248,13 @@ BEGIN
     FROM previous o JOIN added n ON n.id = o.id JOIN imap.message m ON m.email_id = n.id
     WHERE (o.flags, o.mailbox_owner, o.mailbox, o.from_addr)
             IS DISTINCT FROM (n.flags, n.mailbox_owner, n.mailbox, n.from_addr)
-      AND m.mailbox_id <> imap.acting_mailbox()
+      AND m.mailbox_id <> ALL (imap.acting_mailboxes())
     UNION
     SELECT f.mailbox_id, n.id
     FROM previous o JOIN added n ON n.id = o.id
     JOIN imap.feed f ON f.owner = n.mailbox_owner AND f.folder = n.mailbox
     WHERE (o.mailbox_owner, o.mailbox, o.from_addr) IS DISTINCT FROM (n.mailbox_owner, n.mailbox, n.from_addr)
-      AND f.mailbox_id <> imap.acting_mailbox();
+      AND f.mailbox_id <> ALL (imap.acting_mailboxes());
     RETURN NULL;
 END $$;
 COMMENT ON FUNCTION imap.emails_updated() IS 'Trigger of public.emails.';
@@ -257,9 +268,10 @@ BEGIN
     INSERT INTO imap.arrival (mailbox_id, email_id)
     SELECT m.mailbox_id, o.id
     FROM previous o JOIN imap.message m ON m.email_id = o.id
-    WHERE m.mailbox_id <> imap.acting_mailbox();
+    WHERE m.mailbox_id <> ALL (imap.acting_mailboxes());
     DELETE FROM imap.rendition r USING previous o WHERE r.email_id = o.id;
     DELETE FROM imap.source s USING previous o WHERE s.email_id = o.id;
+    DELETE FROM imap.origin x USING previous o WHERE x.email_id = o.id;
     RETURN NULL;
 END $$;
 COMMENT ON FUNCTION imap.emails_deleted() IS 'Trigger of public.emails.';
@@ -272,6 +284,7 @@ BEGIN
     INSERT INTO imap.arrival (mailbox_id, email_id) SELECT m.mailbox_id, m.email_id FROM imap.message m;
     DELETE FROM imap.rendition;
     DELETE FROM imap.source;
+    DELETE FROM imap.origin;
     RETURN NULL;
 END $$;
 COMMENT ON FUNCTION imap.emails_truncated() IS 'Trigger of public.emails.';

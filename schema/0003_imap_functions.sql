@@ -316,11 +316,11 @@ BEGIN
           AND (p_unchanged_since IS NULL
                OR m.mod_seq <= p_unchanged_since AND m.flags = coalesce(e.flags, '{}'))
         ORDER BY e.id FOR UPDATE OF e) t;
-    PERFORM set_config('imap.acting_mailbox', p_mailbox::text, true);
+    PERFORM set_config('imap.acting_mailboxes', p_mailbox::text, true);
     UPDATE public.emails e SET flags = imap.combine_flags(coalesce(e.flags, '{}'), p_mode, p_flags)
     WHERE e.id = ANY (chosen)
       AND imap.combine_flags(coalesce(e.flags, '{}'), p_mode, p_flags) IS DISTINCT FROM e.flags;
-    PERFORM set_config('imap.acting_mailbox', '', true);
+    PERFORM set_config('imap.acting_mailboxes', '', true);
     UPDATE imap.message m SET flags = coalesce(e.flags, '{}'), mod_seq = next_seq
     FROM public.emails e
     WHERE m.mailbox_id = p_mailbox AND m.email_id = ANY (chosen) AND m.email_id = e.id
@@ -358,9 +358,9 @@ BEGIN
     IF targets IS NULL THEN
         RETURN;
     END IF;
-    PERFORM set_config('imap.acting_mailbox', p_mailbox::text, true);
+    PERFORM set_config('imap.acting_mailboxes', p_mailbox::text, true);
     DELETE FROM public.emails e WHERE e.id = ANY (targets);
-    PERFORM set_config('imap.acting_mailbox', '', true);
+    PERFORM set_config('imap.acting_mailboxes', '', true);
     UPDATE imap.mailbox b SET highest_mod_seq = next_seq WHERE b.id = p_mailbox;
     RETURN QUERY
     WITH gone AS (
