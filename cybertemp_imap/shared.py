@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from typing import Any, NoReturn
 from weakref import WeakSet, WeakValueDictionary
 
-from twisted.internet.defer import DeferredLock
+from twisted.internet.defer import Deferred, DeferredLock
+from twisted.logger import Logger
 
-from cybertemp_imap.errors import Refusal, Refused
+from cybertemp_imap.errors import Refusal, Refused, StoreUnavailable
 from cybertemp_imap.messages import Messages
 from cybertemp_imap.rules.flags import combine
 from cybertemp_imap.store.interface import FlagChange, MailboxHead, MailboxRef, MessageState, Store
@@ -31,6 +33,7 @@ class SharedMailbox:
         self.messages = Messages()
         self.head = MailboxHead(0, 1, 0)
         self.views: WeakSet[View] = WeakSet()
+        self.gone = False
         self._known_mod_seq = 0
         self._lock = DeferredLock()
         self._refreshes_begun = 0
@@ -54,7 +57,7 @@ class SharedMailbox:
     async def _refresh(self) -> None:
         head = await self.store.refresh(self.ref)
         if head is None:
-            raise Refused(Refusal.NO_SUCH_MAILBOX)
+            self._lose()
         if head.highest_mod_seq != self._known_mod_seq:
             since = self._known_mod_seq
             states = await self._changes(since)
@@ -62,6 +65,23 @@ class SharedMailbox:
             self._take_in(states, gone)
             self._known_mod_seq = head.highest_mod_seq
         self.head = head
+
+    def _lose(self) -> NoReturn:
+        """Take note that the mailbox is the user's no longer."""
+        self.gone = True
+        raise Refused(Refusal.NO_SUCH_MAILBOX)
+
+    async def look(self) -> None:
+        """Refresh because of a hint, and have every session told; a store that is away gives another hint when it is
+        back."""
+        try:
+            await self.refresh()
+        except (Refused, StoreUnavailable):
+            if not self.gone:
+                return
+        for view in list(self.views):
+            if view.on_news is not None:
+                view.on_news()
 
     async def _changes(self, since: int) -> list[MessageState]:
         states: list[MessageState] = []
@@ -92,7 +112,7 @@ class SharedMailbox:
         expected = {uid: known.names for uid in uids if (known := self.messages.flags_of(uid)) is not None}
         outcome = await self.store.store_flags(self.ref, uids, mode, flags, unchanged_since)
         if outcome is None:
-            raise Refused(Refusal.NO_SUCH_MAILBOX)
+            self._lose()
         self._take_in(outcome.messages, ())
         self._note(outcome.head)
         view.told_flags(
@@ -106,7 +126,7 @@ class SharedMailbox:
         """Expunge in the store; return the UIDs removed. Raises NO_SUCH_MAILBOX when the mailbox is gone."""
         outcome = await self.store.expunge(self.ref, uids)
         if outcome is None:
-            raise Refused(Refusal.NO_SUCH_MAILBOX)
+            self._lose()
         self._take_in((), outcome.uids)
         self._note(outcome.head)
         return list(outcome.uids)
@@ -125,10 +145,14 @@ def _same(left: Sequence[str], right: Sequence[str]) -> bool:
 class SharedMailboxes:
     """The mailboxes a process knows, by their number in the store."""
 
+    _log = Logger()
+
     def __init__(self, store: Store) -> None:
         self.store = store
         self._open: WeakValueDictionary[int, SharedMailbox] = WeakValueDictionary()
         self._kept: OrderedDict[int, SharedMailbox] = OrderedDict()
+        self._looking: set[int] = set()
+        store.observe(self.changed)
 
     def get(self, ref: MailboxRef) -> SharedMailbox:
         """Return the shared mailbox of a reference found for one user."""
@@ -139,6 +163,22 @@ class SharedMailboxes:
         self._kept.move_to_end(ref.id)
         self._trim()
         return shared
+
+    def changed(self, mailboxes: Collection[int] | None = None) -> None:
+        """Look at what open sessions see of these mailboxes, or of all."""
+        for number in list(self._open) if mailboxes is None else mailboxes:
+            shared = self._open.get(number)
+            if shared is not None and shared.views and number not in self._looking:
+                self._looking.add(number)
+                Deferred.fromCoroutine(self._look(shared)).addErrback(self._failed)
+
+    async def _look(self, shared: SharedMailbox) -> None:
+        # A hint that comes from now on is about something the refresh may not see.
+        self._looking.discard(shared.ref.id)
+        await shared.look()
+
+    def _failed(self, failure: Any) -> None:
+        self._log.failure("Looking for changes failed", failure)
 
     def _trim(self) -> None:
         total = sum(len(shared.messages) for shared in self._kept.values())

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from cybertemp_imap.messages import FlagSet, Messages, without
@@ -45,14 +45,19 @@ class Report:
 
 
 class View:
-    """One session's numbering of a mailbox. ``recent`` are the UIDs that are ``\\Recent`` in this session."""
+    """One session's numbering of a mailbox.
 
-    __slots__ = ("__weakref__", "_flags", "_gone", "_messages", "_recent_told", "recent", "uids")
+    ``recent`` are the UIDs that are ``\\Recent`` in this session. ``on_news`` is called when others have changed the
+    mailbox; it is set while the session idles.
+    """
+
+    __slots__ = ("__weakref__", "_flags", "_gone", "_messages", "_recent_told", "on_news", "recent", "uids")
 
     def __init__(self, messages: Messages) -> None:
         self._messages = messages
         self.uids: Sequence[int] = messages.uids
         self.recent: set[int] = set()
+        self.on_news: Callable[[], None] | None = None
         self._recent_told = 0
         self._gone: set[int] = set()
         self._flags: set[int] = set()

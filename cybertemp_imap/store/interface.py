@@ -19,7 +19,7 @@ what had been acknowledged before is kept.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple, Protocol
@@ -137,6 +137,25 @@ class Expunged:
     uids: Sequence[int]
 
 
+@dataclass(frozen=True, slots=True)
+class NewMessage:
+    """A message that APPEND adds; its octets were given to :meth:`Store.upload` before under ``id``.
+
+    ``size`` is their number. ``subject``, ``body``, ``html``, ``from_addr`` and ``to_addrs`` are the decoded text that
+    other programs read; flags are as the client wrote them.
+    """
+
+    id: UUID
+    size: int
+    flags: tuple[str, ...]
+    internal_date: datetime
+    subject: str = ""
+    body: str = ""
+    html: str | None = None
+    from_addr: str = ""
+    to_addrs: tuple[str, ...] = ()
+
+
 class Store(Protocol):
     """Accounts, mailboxes and messages. All ``uids`` arguments are ascending and without repeats."""
 
@@ -145,6 +164,12 @@ class Store(Protocol):
 
     async def stop(self) -> None:
         """Let go of every connection."""
+
+    def observe(self, observer: Callable[[Collection[int] | None], None]) -> None:
+        """Have changes by others told: the numbers of mailboxes to refresh, or None for all that are open.
+
+        It is a hint that may come late, more than once, or for nothing; what this process changed itself is left out.
+        """
 
     # -- accounts -----------------------------------------------------------------------------------------------------
 
@@ -231,4 +256,35 @@ class Store(Protocol):
         """Remove for ever the messages that have ``\\Deleted``, all of them in one transaction.
 
         With ``uids``, only those among them (RFC 4315 section 2.1). None when the user has the mailbox no longer.
+        """
+
+    # -- changes to mailboxes -----------------------------------------------------------------------------------------
+    #
+    # Each is done as a whole or not at all, and raises Refused for what cannot be done.
+
+    async def create_folder(self, user_id: UUID, owner: str, folder: str, special_use: str | None) -> MailboxRef:
+        """Create a folder. ALREADY_EXISTS; NO_PERMISSION, for another's address as for none; CANNOT; OVER_QUOTA."""
+
+    async def delete_folder(self, user_id: UUID, owner: str, folder: str) -> None:
+        """Delete a folder with its messages; folders below it stay. NO_SUCH_MAILBOX; CANNOT for an INBOX."""
+
+    async def rename_folder(self, user_id: UUID, owner: str, folder: str, new_owner: str, new_folder: str) -> None:
+        """Rename a folder and all below it; they keep UIDs and UIDVALIDITY. NO_SUCH_MAILBOX, ALREADY_EXISTS, CANNOT."""
+
+    async def upload(self, message_id: UUID, piece: int, octets: bytes) -> None:
+        """Take a piece, numbered from 0, of a message that :meth:`append` is going to add."""
+
+    async def discard(self, message_ids: Sequence[UUID]) -> None:
+        """Forget the pieces of messages that are not going to be added after all."""
+
+    async def append(self, mailbox: MailboxRef, messages: Sequence[NewMessage]) -> Sequence[int]:
+        """Add messages; return their UIDs. NO_SUCH_MAILBOX; NO_PERMISSION when a sender is banned."""
+
+    async def copy(self, source: MailboxRef, uids: Sequence[int], target: MailboxRef) -> Sequence[tuple[int, int]]:
+        """Copy messages; return (UID, UID of the copy) by ascending UID; messages that are gone are left out."""
+
+    async def move(self, source: MailboxRef, uids: Sequence[int], target: MailboxRef) -> Sequence[tuple[int, int]]:
+        """Move messages, which keep their e-mail id; return (UID, new UID) by ascending UID.
+
+        CANNOT where a message is in the target already, as between INBOX and the address that it came to.
         """

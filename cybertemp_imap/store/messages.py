@@ -176,8 +176,8 @@ def rendition_of(row: EmailRow) -> Rendition:
 
 
 def email_row(row: Row) -> EmailRow:
-    """Make the renderer's row of one from the ROWS statements."""
-    _, email_id, owner, folder, subject, body, html, from_addr, to_addrs, timestamp, created_at, source, encrypted = row
+    """Make the renderer's row of one from the ROWS statements: id and owner are those it was first rendered from."""
+    _, _, email_id, owner, folder, subject, body, html, from_addr, to_addrs, timestamp, created_at, source, encrypted = row
     return EmailRow(
         id=email_id,
         owner=owner,
@@ -196,7 +196,7 @@ def email_row(row: Row) -> EmailRow:
 
 def weight(row: Row) -> int:
     """Return about how many octets a row from the ROWS statements holds."""
-    return sum(len(column) for column in (row[5], row[6], row[11]) if column is not None)
+    return sum(len(column) for column in (row[6], row[7], row[12]) if column is not None)
 
 
 def pages(weights: Sequence[tuple[int, int]]) -> Iterator[list[int]]:

@@ -72,6 +72,11 @@ class Pool:
         """How many connections are open."""
         return len(self._all)
 
+    @property
+    def backend_pids(self) -> frozenset[int]:
+        """The process numbers of the server's back-ends of all open connections."""
+        return frozenset(connection.info.backend_pid for connection in self._all if not connection.closed)
+
     async def start(self) -> None:
         """Open all connections; raises :class:`StoreUnavailable` when the first cannot be opened."""
         self._stopped = False

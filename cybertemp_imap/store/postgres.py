@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -22,8 +22,10 @@ from cybertemp_imap.store.interface import (
     MessageState,
     StatusCounts,
 )
+from cybertemp_imap.store.listener import Listener, Observer
 from cybertemp_imap.store.messages import MessageReader, array
 from cybertemp_imap.store.pool import Pool, Row
+from cybertemp_imap.store.writing import MailboxWriter
 
 HASHED = "sha256:"
 """Tokens stored hashed begin so; the rest is hexadecimal."""
@@ -32,7 +34,7 @@ FLAGS_REMEMBERED = 10_000
 """Different flag lists whose parsed form is kept."""
 
 
-class PostgresStore(MessageReader):
+class PostgresStore(MessageReader, MailboxWriter):
     """Accounts, mailboxes and messages in PostgreSQL (:class:`cybertemp_imap.store.interface.Store`)."""
 
     def __init__(
@@ -42,23 +44,37 @@ class PostgresStore(MessageReader):
         pool_size: int = 8,
         statement_timeout: float = 30.0,
         acquire_timeout: float = 30.0,
+        folder_quota: int = 1000,
         reactor: Any = None,
     ) -> None:
         """Take a libpq connection string; times are in seconds."""
         if reactor is None:
             from twisted.internet import reactor
         psycopg2.extras.register_uuid()
-        super().__init__(Pool(dsn, pool_size, statement_timeout, acquire_timeout, reactor), reactor)
+        MessageReader.__init__(self, Pool(dsn, pool_size, statement_timeout, acquire_timeout, reactor), reactor)
+        MailboxWriter.__init__(self, folder_quota)
+        self._observers: list[Observer] = []
+        self._listener = Listener(dsn, reactor, self._tell, lambda: self.pool.backend_pids)
         self._flags: dict[str, tuple[str, ...]] = {}
 
     async def start(self) -> None:
         """Connect; see the interface."""
         await self.pool.start()
         await self.look_at_columns()
+        self._listener.start()
 
     async def stop(self) -> None:
         """Disconnect; see the interface."""
+        self._listener.stop()
         await self.pool.stop()
+
+    def observe(self, observer: Observer) -> None:
+        """Have changes by others told; see the interface."""
+        self._observers.append(observer)
+
+    def _tell(self, mailboxes: Collection[int] | None) -> None:
+        for observer in self._observers:
+            observer(mailboxes)
 
     # -- accounts -----------------------------------------------------------------------------------------------------
 

@@ -97,19 +97,19 @@ WEIGHTS = """
 """
 
 ROWS = """
-    SELECT m.uid, e.id, e.mailbox_owner, e.mailbox, e.subject, e.body, e.html, e.from_addr, e.to_addrs,
+    SELECT m.uid, e.id, coalesce(o.id, e.id), coalesce(o.owner, e.mailbox_owner), e.mailbox, e.subject, e.body, e.html, e.from_addr, e.to_addrs,
            imap.clamp_time(e.timestamp), imap.clamp_time(e.created_at), s.source, false
     FROM imap.held b JOIN imap.message m ON m.mailbox_id = b.id JOIN public.emails e ON e.id = m.email_id
-    LEFT JOIN imap.source s ON s.email_id = m.email_id
+    LEFT JOIN imap.source s ON s.email_id = m.email_id LEFT JOIN imap.origin o ON o.email_id = m.email_id
     WHERE b.user_id = %s AND b.id = %s AND m.uid = ANY (%s::bigint[])
     ORDER BY m.uid
 """
 
 ROWS_WITH_ENCRYPTED = """
-    SELECT m.uid, e.id, e.mailbox_owner, e.mailbox, e.subject, e.body, e.html, e.from_addr, e.to_addrs,
+    SELECT m.uid, e.id, coalesce(o.id, e.id), coalesce(o.owner, e.mailbox_owner), e.mailbox, e.subject, e.body, e.html, e.from_addr, e.to_addrs,
            imap.clamp_time(e.timestamp), imap.clamp_time(e.created_at), s.source, coalesce(e.encrypted, false)
     FROM imap.held b JOIN imap.message m ON m.mailbox_id = b.id JOIN public.emails e ON e.id = m.email_id
-    LEFT JOIN imap.source s ON s.email_id = m.email_id
+    LEFT JOIN imap.source s ON s.email_id = m.email_id LEFT JOIN imap.origin o ON o.email_id = m.email_id
     WHERE b.user_id = %s AND b.id = %s AND m.uid = ANY (%s::bigint[])
     ORDER BY m.uid
 """
@@ -148,3 +148,26 @@ STORE_FLAGS = """
 EXPUNGE = "SELECT uid FROM imap.expunge(%s, %s, %s::bigint[]) AS u (uid)"
 
 HEAD = "SELECT uid_validity, uid_next, highest_mod_seq FROM imap.held WHERE user_id = %s AND id = %s"
+
+# -- changes to mailboxes ---------------------------------------------------------------------------------------------
+
+CREATE_FOLDER = "SELECT imap.create_folder(%s, %s, %s, %s, %s)"
+
+DELETE_FOLDER = "SELECT imap.delete_folder(%s, %s, %s)"
+
+RENAME_FOLDER = "SELECT imap.rename_folder(%s, %s, %s, %s, %s)"
+
+UPLOAD = "INSERT INTO imap.upload (id, piece, octets) VALUES (%s, %s, %s) RETURNING 1"
+
+DISCARD = "WITH gone AS (DELETE FROM imap.upload WHERE id = ANY (%s::uuid[]) RETURNING 1) SELECT count(*) FROM gone"
+
+APPEND = """
+    SELECT uid FROM imap.append(%s, %s, %s::uuid[], %s::bigint[], %s::timestamptz[], %s::text[], %s::text[],
+                                %s::text[], %s::text[], %s::text[], %s::text[])
+"""
+
+COPY = "SELECT uid, new_uid FROM imap.copy(%s, %s, %s::bigint[], %s, %s::uuid[])"
+
+MOVE = "SELECT uid, new_uid FROM imap.move(%s, %s, %s::bigint[], %s)"
+
+LISTEN = "LISTEN cybertemp_imap"

@@ -1,0 +1,106 @@
+"""Hearing of changes: a connection of its own that listens for notifications.
+
+A notification says where to look, no more: its order means nothing, and it is lost with the connection. So whoever
+observes is told to look everywhere whenever the connection has been made anew.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Collection
+from typing import Any
+
+import psycopg2
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+
+from cybertemp_imap.store import statements as sql
+from cybertemp_imap.store.pool import FIRST_RETRY, LONGEST_RETRY, Connection
+
+EVERYWHERE = "bans"
+"""The payload that concerns every mailbox; any other is numbers of mailboxes."""
+
+Observer = Callable[[Collection[int] | None], None]
+"""Is called with the numbers of mailboxes to look at, or None for all of them."""
+
+
+class Listener:
+    """Listens as long as it is not stopped, through every loss of the connection."""
+
+    _log = Logger()
+
+    def __init__(self, dsn: str, reactor: Any, observer: Observer, ignored_pids: Callable[[], Collection[int]]) -> None:
+        """``ignored_pids`` gives the back-ends of this process, whose own changes it knows of."""
+        self._dsn = dsn
+        self._reactor = reactor
+        self._observer = observer
+        self._ignored_pids = ignored_pids
+        self._connection: Connection | None = None
+        self._retry: Any = None
+        self._stopped = False
+
+    @property
+    def listening(self) -> bool:
+        """Whether notifications are being heard at the moment."""
+        return self._connection is not None
+
+    def start(self) -> None:
+        """Begin to listen, in the background."""
+        self._stopped = False
+        self._try(0)
+
+    def stop(self) -> None:
+        """Stop listening."""
+        self._stopped = True
+        if self._retry is not None:
+            self._retry.cancel()
+            self._retry = None
+        self._close()
+
+    def _try(self, delay: float) -> None:
+        async def attempt() -> None:
+            self._retry = None
+            connection = Connection(self._reactor)
+            try:
+                await connection.connect(self._dsn)
+                connection.addNotifyObserver(self._heard)
+                await connection.runOperation(sql.LISTEN)
+            except psycopg2.Error:
+                if connection._connection is not None:
+                    connection.close()
+                self._try(min(max(delay * 2, FIRST_RETRY), LONGEST_RETRY))
+                return
+            if self._stopped:
+                connection.close()
+                return
+            self._connection = connection
+            connection.on_lost = self._lost
+            # Whatever was notified before now was not heard.
+            self._observer(None)
+
+        if not self._stopped:
+            wait = delay * random.uniform(0.5, 1.0)
+            self._retry = self._reactor.callLater(
+                wait, lambda: Deferred.fromCoroutine(attempt()).addErrback(self._failed)
+            )
+
+    def _failed(self, failure: Any) -> None:
+        self._log.failure("Listening for changes failed", failure)
+        self._try(LONGEST_RETRY)
+
+    def _lost(self, connection: Connection) -> None:
+        self._log.warn("Lost the connection that listens for changes; reconnecting")
+        self._close()
+        self._try(FIRST_RETRY)
+
+    def _close(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.on_lost = None
+            connection.close()
+
+    def _heard(self, notification: Any) -> None:
+        if notification.payload == EVERYWHERE:
+            self._observer(None)
+        elif notification.pid not in self._ignored_pids():
+            self._observer([int(number) for number in notification.payload.split()])

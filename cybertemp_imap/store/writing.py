@@ -1,0 +1,116 @@
+"""Changing mailboxes in PostgreSQL: folders, APPEND, COPY and MOVE, each in one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+from uuid import UUID, uuid4
+
+import psycopg2
+
+from cybertemp_imap.errors import Refusal, Refused
+from cybertemp_imap.store import statements as sql
+from cybertemp_imap.store.interface import MailboxRef, NewMessage
+from cybertemp_imap.store.messages import array
+from cybertemp_imap.store.pool import Pool
+
+PIECE = 256 * 1024
+"""Octets of a message sent to the server in one statement: about a millisecond of the reactor's time."""
+
+_REFUSALS = {
+    "IM001": Refusal.NO_SUCH_MAILBOX,
+    "IM002": Refusal.ALREADY_EXISTS,
+    "IM003": Refusal.CANNOT,
+    "IM004": Refusal.OVER_QUOTA,
+    "IM005": Refusal.NO_PERMISSION,
+}
+"""What the functions in ``schema/`` raise, by SQLSTATE."""
+
+
+class MailboxWriter:
+    """The part of the PostgreSQL store that changes mailboxes."""
+
+    pool: Pool
+
+    def __init__(self, folder_quota: int) -> None:
+        self._folder_quota = folder_quota
+
+    async def create_folder(self, user_id: UUID, owner: str, folder: str, special_use: str | None) -> MailboxRef:
+        """Create a folder; see the interface."""
+        with _refusals():
+            ((made,),) = await self.pool.query(
+                sql.CREATE_FOLDER, (user_id, owner, folder, special_use, self._folder_quota)
+            )
+        return MailboxRef(user_id, made)
+
+    async def delete_folder(self, user_id: UUID, owner: str, folder: str) -> None:
+        """Delete a folder; see the interface."""
+        with _refusals():
+            await self.pool.query(sql.DELETE_FOLDER, (user_id, owner, folder))
+
+    async def rename_folder(self, user_id: UUID, owner: str, folder: str, new_owner: str, new_folder: str) -> None:
+        """Rename a folder and all below it; see the interface."""
+        with _refusals():
+            await self.pool.query(sql.RENAME_FOLDER, (user_id, owner, folder, new_owner, new_folder))
+
+    async def upload(self, message_id: UUID, piece: int, octets: bytes) -> None:
+        """Keep a piece of a message on its way in; see the interface."""
+        await self.pool.query(sql.UPLOAD, (message_id, piece, octets))
+
+    async def discard(self, message_ids: Sequence[UUID]) -> None:
+        """Forget messages that were on their way in; see the interface."""
+        await self.pool.query(sql.DISCARD, (list(message_ids),), repeatable=True)
+
+    async def append(self, mailbox: MailboxRef, messages: Sequence[NewMessage]) -> Sequence[int]:
+        """Add messages; see the interface."""
+        columns: tuple[list[Any], ...] = (
+            [m.id for m in messages],
+            [m.size for m in messages],
+            [m.internal_date for m in messages],
+            [printed_array(m.flags) for m in messages],
+            [storable(m.subject) for m in messages],
+            [storable(m.body) for m in messages],
+            [None if m.html is None else storable(m.html) for m in messages],
+            [storable(m.from_addr) for m in messages],
+            [printed_array([storable(address) for address in m.to_addrs]) for m in messages],
+        )
+        with _refusals():
+            rows = await self.pool.query(sql.APPEND, (mailbox.user_id, mailbox.id, *columns))
+        return [uid for (uid,) in rows]
+
+    async def copy(self, source: MailboxRef, uids: Sequence[int], target: MailboxRef) -> Sequence[tuple[int, int]]:
+        """Copy messages; see the interface."""
+        copies = [uuid4() for _ in uids]
+        with _refusals():
+            rows = await self.pool.query(sql.COPY, (source.user_id, source.id, array(uids), target.id, copies))
+        return [(old, new) for old, new in rows]
+
+    async def move(self, source: MailboxRef, uids: Sequence[int], target: MailboxRef) -> Sequence[tuple[int, int]]:
+        """Move messages; see the interface."""
+        with _refusals():
+            rows = await self.pool.query(sql.MOVE, (source.user_id, source.id, array(uids), target.id))
+        return [(old, new) for old, new in rows]
+
+
+@contextmanager
+def _refusals() -> Iterator[None]:
+    """Turn what our functions raise into refusals."""
+    try:
+        yield
+    except psycopg2.Error as error:
+        refusal = _REFUSALS.get(error.pgcode or "")
+        if refusal is None:
+            raise
+        raise Refused(refusal) from None
+
+
+def storable(text: str) -> str:
+    """Return text that PostgreSQL can hold: without NUL and lone surrogates."""
+    return text.replace("\0", "").encode("utf-8", "replace").decode("utf-8")
+
+
+def printed_array(values: Sequence[str]) -> str:
+    """Print strings as PostgreSQL prints an array of text."""
+    quoted = ('"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"' for value in values)
+    return "{" + ",".join(quoted) + "}"
