@@ -11,6 +11,7 @@ from datetime import datetime
 from pathlib import Path
 
 from bench import report
+from bench.profile import py_spy
 from bench.run import RUNS, Plan, run
 from bench.scenarios import SCENARIOS
 from bench.servers import Dovecot
@@ -29,18 +30,22 @@ def main() -> None:
         "--postgres-bin", type=Path, help="folder of PostgreSQL's programs [those of the embedded extra]"
     )
     parser.add_argument("--database-core", choices=["server", "client", "any"], default="server")
+    parser.add_argument("--profile", action="store_true", help="also profile this server in each scenario, by py-spy")
     arguments = parser.parse_args()
     with_dovecot = not arguments.no_dovecot
     if with_dovecot and not Dovecot.available():
         sys.exit("Dovecot is not installed: install dovecot-imapd, or use --no-dovecot.")
     if with_dovecot and os.geteuid() != 0:
         sys.exit("Dovecot has to be started as root: use --no-dovecot otherwise.")
+    if arguments.profile and py_spy() is None:
+        sys.exit("py-spy is not installed: pip install py-spy.")
     plan = Plan(
         programs=arguments.postgres_bin,
         only=frozenset(arguments.only),
         runs=arguments.runs,
         with_dovecot=with_dovecot,
         database_core=arguments.database_core,
+        profile=arguments.profile,
     )
     with tempfile.TemporaryDirectory(prefix="cybertemp-bench-") as name:
         # PostgreSQL and Dovecot run under accounts of their own, which have to pass through here.

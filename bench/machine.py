@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 _TICKS = os.sysconf("SC_CLK_TCK")
@@ -21,6 +21,17 @@ def pin(pids: Iterable[int], to: set[int]) -> None:
     for pid in pids:
         with suppress(ProcessLookupError):
             os.sched_setaffinity(pid, to)
+
+
+@contextmanager
+def on(these: set[int]) -> Iterator[None]:
+    """Run on these cores for a while, so that what is started meanwhile is bound to them from its first moment."""
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, these)
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
 
 
 def family(root: int) -> list[int]:

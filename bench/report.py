@@ -24,6 +24,7 @@ def as_text(results: dict[str, Any]) -> str:
     lines += [_row(titles[key], figures, goals.get(key)) for key, figures in results["figures"].items()]
     lines += _extra(results["figures"])
     lines += ["", *(_watched(name, runs) for name, runs in results["watched"].items())]
+    lines += [f"\n{text}" for text in results["profiles"]]
     return "\n".join(lines)
 
 

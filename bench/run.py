@@ -12,6 +12,7 @@ from typing import Any
 
 from bench import machine
 from bench.corpus import corpus
+from bench.profile import profile
 from bench.scenarios import (
     BIG,
     BIG_COUNT,
@@ -76,6 +77,7 @@ class Plan:
     runs: int = RUNS
     with_dovecot: bool = True
     database_core: str = "server"
+    profile: bool = False
 
     def wants(self, key: str) -> bool:
         """Tell whether a scenario is asked for."""
@@ -126,6 +128,12 @@ def _measure(plan: Plan, ours: Ours, servers: Sequence[Server]) -> dict[str, Any
         _say("streaming, watched")
         watched["stream"] = [_watched(ours, _scenario("bodies")) for _ in range(plan.runs)]
         watched["listing"] = [_watched(ours, _scenario("envelopes")) for _ in range(plan.runs)]
+    profiles = []
+    if plan.profile:
+        for scenario in SCENARIOS:
+            if plan.wants(scenario.key):
+                _say(f"profiling {scenario.title}")
+                profiles.append(profile(ours, scenario, ours.folder))
     return {
         "machine": machine.describe(),
         "database": ours.database.version(),
@@ -133,6 +141,7 @@ def _measure(plan: Plan, ours: Ours, servers: Sequence[Server]) -> dict[str, Any
         "runs": plan.runs,
         "figures": {key: {name: figure.as_json() for name, figure in row.items()} for key, row in figures.items()},
         "watched": watched,
+        "profiles": profiles,
     }
 
 

@@ -86,7 +86,7 @@ class Server(ABC):
         return client
 
     def _spawn(self, command: list[str], environment: dict[str, str], cwd: Path) -> None:
-        with (self.folder / "server.log").open("ab") as log:
+        with (self.folder / "server.log").open("ab") as log, machine.on(self.cores):
             self._process = subprocess.Popen(
                 command,
                 cwd=cwd,
@@ -95,7 +95,6 @@ class Server(ABC):
                 stdout=log,
                 stderr=log,
             )
-        machine.pin([self._process.pid], self.cores)
         deadline = time.monotonic() + _START_TIMEOUT
         while True:
             with suppress(OSError), socket.create_connection(self.address, 5) as tried:
