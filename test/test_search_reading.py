@@ -51,6 +51,7 @@ class NarrowingTests(unittest.TestCase):
             (b"SUBJECT 2 BEFORE 1-Jan-2000", [], {"saved_dates": list(range(1, 11))}),
             (b"SUBJECT 2 SUBJECT 2 SUBJECT number", [2], {"headers": list(range(1, 11))}),
             (b"OR (1:2 SUBJECT 1) (3 TEXT 9)", [1], {"headers": [1, 2], "sources": [3]}),
+            (b"OR (1:2 SUBJECT number) (2:3 SUBJECT number)", [1, 2, 3], {"headers": [1, 2, 3]}),
             (b"NOT (SEEN TEXT body)", [2, 4, 6, 8, 10], {"sources": [1, 3, 5, 7, 9]}),
             (b"UNSEEN OR (1:4 BODY 2) (SUBJECT 8)", [2, 8], {"headers": [2, 4, 6, 8, 10], "sources": [2, 4]}),
         ]:

@@ -61,7 +61,7 @@ EMPTY = b"\r\n"
 
 LETTERS = st.one_of(
     st.characters(max_codepoint=0x052F, exclude_categories=["Cs"]),
-    st.characters(min_codepoint=0x1E00, max_codepoint=0x1EFF),
+    st.characters(min_codepoint=0x1E00, max_codepoint=0x1FFF),
     st.characters(min_codepoint=0x3040, max_codepoint=0x30FF),
     st.characters(min_codepoint=0xAC00, max_codepoint=0xD7A3),
 )
@@ -160,4 +160,4 @@ class FoldTests(unittest.TestCase):
         """A long run of marks, which normalizing would sort in quadratic time, costs no more than other text."""
         began = perf_counter()
         fold("é" + "\u0301\u0316" * 200_000)
-        self.assertLess(perf_counter() - began, 2)
+        self.assertLess(perf_counter() - began, 5)

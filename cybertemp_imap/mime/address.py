@@ -9,10 +9,10 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-MAX_ADDRESSES = 5000
+MAX_ADDRESSES = 4000
 """Addresses that are read of one field; the rest is passed over."""
 
-MAX_OCTETS = 256 * 1024
+MAX_OCTETS = 128 * 1024
 """Octets that are read of one field; the rest is passed over, from the last comma within."""
 
 
@@ -36,7 +36,7 @@ _QUOTED = rb'"(?P<quoted>(?:[^"\\]|\\.)*+)"'
 # An encoded word counts as one word even if it holds what would otherwise be punctuation.
 _SYNTAX = (
     rb"(?P<space>[ \t\r\n]++)"
-    rb"|(?P<word>=\?[^?\s]{1,80}\?[BbQq]\?[^?\s\",<>]*+\?=|[^\s\"(),:;<>@\[\]]++)"
+    rb"|(?P<word>=\?[^?\s]{1,80}\?[BbQq]\?[^?\s\"<>]*+\?=|[^\s\"(),:;<>@\[\]]++)"
     rb"|%b"
     rb"|(?P<domain>\[[^\[\]\s<>]*+\])"
     rb"|(?P<special>[(),:;<>@])"

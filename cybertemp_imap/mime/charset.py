@@ -59,10 +59,10 @@ def codec_for(name: bytes) -> str | None:
     return _SUPERSETS.get(codec, codec)
 
 
-def decode(data: bytes, name: bytes | None) -> str:
+def decode(data: bytes, name: bytes | None, cut: bool = False) -> str:
     """``data`` as text: by its charset, else as UTF-8 where it is valid, else as Windows-1252; never raises.
 
-    The text holds no lone surrogates. Octets missing at the end of UTF-8, where a text was cut, do not count.
+    The text holds no lone surrogates. ``cut`` says that the end of ``data`` may be missing.
     """
     codec = codec_for(name) if name else None
     if codec is not None:
@@ -73,7 +73,7 @@ def decode(data: bytes, name: bytes | None) -> str:
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError as error:
-        if error.start > 0 and error.start >= len(data) - 3:
+        if cut and error.start >= len(data) - 3:
             return data.decode("utf-8", "replace")
         return data.decode("cp1252", "replace")
 

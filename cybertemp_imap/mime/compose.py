@@ -16,7 +16,10 @@ from cybertemp_imap.mime.charset import without_surrogates
 from cybertemp_imap.mime.header import decode_words
 
 PLACEHOLDER = b"invalid@internationalized-address.invalid"
-"""Stands for an address that cannot be written in ASCII (RFC 6858 section 2.1); the address is in the name then."""
+"""Stands for an address that cannot be written in ASCII, in the manner of RFC 6858; the name then shows it."""
+
+UNKNOWN = b"unknown@unknown.invalid"
+"""Stands where an address should be and is none; the name then shows what there is."""
 
 _LINE = 76
 _BREAKS = re.compile("[\x00-\x20\x7f-\x9f\u2028\u2029]+")
@@ -79,7 +82,8 @@ def mailboxes(text: str) -> list[tuple[str, bytes]]:
         return []
     match = _ONE_ANGLE.fullmatch(text)
     display, spec = (match[1], match[2].strip(" ")) if match else ("", text)
-    wire = addr_spec(spec)
+    several = "," in display and "@" in display
+    wire = None if several else addr_spec(spec)
     if wire is not None:
         return [(_readable(_unquoted(display.strip(" "))), wire)]
     found = []
@@ -87,7 +91,7 @@ def mailboxes(text: str) -> list[tuple[str, bytes]]:
         wire = addr_spec(_text(local) + "@" + _text(host)) if host else None
         if wire is not None:
             found.append((_readable(_text(name)), wire))
-    return found or [(_readable(text), PLACEHOLDER)]
+    return found or [(_readable(text), UNKNOWN if text.isascii() else PLACEHOLDER)]
 
 
 def _text(octets: bytes | None) -> str:

@@ -21,13 +21,13 @@ def envelope(header: bytes) -> bytes:
     Encoded words stay as they are. Of a repeated field the first counts, but addresses are collected from all: a reader
     of the header may show any of them.
     """
-    found: dict[bytes, bytes] = {}
+    values: dict[bytes, list[bytes]] = {}
     for name, raw in pick(header, _FIELDS):
-        value = unfold(raw)
-        if name not in found:
-            found[name] = value
-        elif name in _ADDRESSES and value:
-            found[name] = found[name] + b", " + value if found[name] else value
+        if name not in values:
+            values[name] = [unfold(raw)]
+        elif name in _ADDRESSES:
+            values[name].append(unfold(raw))
+    found = {name: b", ".join(several) for name, several in values.items()}
     senders = _addresses(found.get(b"from"))
     sender = _addresses(found.get(b"sender"))
     reply_to = _addresses(found.get(b"reply-to"))

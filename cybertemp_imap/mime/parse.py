@@ -17,6 +17,7 @@ What is broken is read as clients read it:
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -115,9 +116,10 @@ class _Scanner:
 
     ``open`` holds the parts that have begun and not ended, outermost first. ``levels`` maps the boundaries of those
     still looked for to their multipart's index in it; ``active`` are the same, in the order of their beginning.
+    ``mark`` is what all their delimiters begin with.
     """
 
-    __slots__ = ("active", "blank", "closers", "count", "levels", "message", "open", "size")
+    __slots__ = ("active", "blank", "closers", "count", "levels", "mark", "message", "open", "size")
 
     def __init__(self, message: bytes) -> None:
         self.message = message
@@ -126,6 +128,7 @@ class _Scanner:
         self.active: list[_Boundary] = []
         self.levels: dict[bytes, int] = {}
         self.closers: tuple[bytes, ...] = ()
+        self.mark = b"\n--"
         self.count = 0
         self.blank = (-1, 0)
 
@@ -216,7 +219,7 @@ class _Scanner:
         level = len(self.open) - 1
         self.active.append(_Boundary(boundary, level, self.levels.get(boundary)))
         self.levels[boundary] = level
-        self._note_closers()
+        self._note_boundaries()
 
     def _deactivate(self) -> None:
         """Look no more for the boundary that was activated last."""
@@ -225,17 +228,18 @@ class _Scanner:
             del self.levels[boundary.text]
         else:
             self.levels[boundary.text] = boundary.shadowed
-        self._note_closers()
+        self._note_boundaries()
 
-    def _note_closers(self) -> None:
+    def _note_boundaries(self) -> None:
         self.closers = tuple([b"%b--" % boundary for boundary in self.levels])
+        self.mark = b"\n--" + _common_prefix(self.levels)
 
     def _delimiter(self, position: int, end: int) -> _Delimiter | None:
         """The first delimiter line that begins between ``position``, which is at a line's begin, and ``end``."""
         message = self.message
         if not self.levels:
             return None
-        at = message.find(b"\n--", position - 1, end)
+        at = message.find(self.mark, position - 1, end)
         while at >= 0:
             stop = message.find(b"\n", at + 3)
             if stop < 0:
@@ -244,7 +248,7 @@ class _Scanner:
             found = self._match(line)
             if found is not None:
                 return _Delimiter(at + 1, min(stop + 1, self.size), found[0], found[1])
-            at = message.find(b"\n--", stop, end)
+            at = message.find(self.mark, stop, end)
         return None
 
     def _match(self, line: bytes) -> tuple[int, bool] | None:
@@ -275,6 +279,15 @@ class _Scanner:
             end = self.blank[1]
         delimiter = self._delimiter(start, end) if self.levels and start > 0 else None
         return delimiter.start if delimiter else end
+
+
+def _common_prefix(texts: Collection[bytes]) -> bytes:
+    """What all of ``texts`` begin with; nothing where there are none."""
+    if not texts:
+        return b""
+    first, last = min(texts), max(texts)
+    size = next((at for at in range(len(first)) if last[at : at + 1] != first[at : at + 1]), len(first))
+    return first[:size]
 
 
 def _describe(part: Part, header: bytes, digest: bool) -> None:

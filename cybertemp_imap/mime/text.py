@@ -114,7 +114,7 @@ def _leaf_text(message: bytes, part: Part, limit: int) -> str:
     """The text of a leaf, of at most ``limit`` encoded octets; as it is where its encoding is unknown."""
     octets = message[part.body_start : min(part.body_end, part.body_start + limit)]
     decoded = decode_transfer(octets, part.encoding)
-    return decode(octets if decoded is None else decoded, parameter(part.params, b"charset"))
+    return decode(octets if decoded is None else decoded, parameter(part.params, b"charset"), cut=limit < part.size)
 
 
 def _is_attachment(part: Part) -> bool:

@@ -18,7 +18,6 @@ _NOT_BASE64 = bytes(
 _TRAILING_SPACE = re.compile(rb"(?<![ \t])[ \t]++(?=\r?\n|\Z)")
 
 _LITERAL = bytes(octet for octet in range(0x20, 0x7F) if octet != 0x3D) + b"\t\r\n"
-_UNSAFE = re.compile(rb"[^\t\r\n -<>-~]|[\t ](?=\r\n|\Z)")
 _LINE = 76
 
 
@@ -74,7 +73,12 @@ def _longest_line(data: bytes) -> int:
 
 def _quoted_printable(data: bytes) -> bytes:
     """``data``, whose only line ends are CRLF, in quoted-printable with lines of at most 76 octets."""
-    escaped = _UNSAFE.sub(lambda match: b"=%02X" % ord(match[0]), data)
+    escaped = data.replace(b"=", b"=3D")
+    for octet in sorted(set(data.translate(None, _LITERAL)) - {0x3D}):
+        escaped = escaped.replace(bytes((octet,)), b"=%02X" % octet)
+    escaped = escaped.replace(b" \r\n", b"=20\r\n").replace(b"\t\r\n", b"=09\r\n")
+    if escaped.endswith((b" ", b"\t")):
+        escaped = escaped[:-1] + b"=%02X" % escaped[-1]
     return b"\r\n".join(line if len(line) <= _LINE else b"=\r\n".join(_pieces(line)) for line in escaped.split(b"\r\n"))
 
 

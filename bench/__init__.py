@@ -1,0 +1,1 @@
+"""Measures the server beside others on one machine; see ``docs/bench.rst``."""

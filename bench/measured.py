@@ -1,0 +1,91 @@
+"""Runs twistd with a probe in its process that measures how long the reactor is held.
+
+``python -m bench.measured <arguments of twistd>``. The probe does nothing until SIGUSR1; at SIGUSR2 it writes what it
+has measured since, as JSON, to the file that ``BENCH_PROBE`` names.
+
+A clock that is to strike every millisecond strikes late when something holds the reactor. How late is the pause as a
+client sees it: it includes what the system gave to other processes on the same core. The processor time that the
+reactor's own thread used between two strikes is the part that the program itself is to blame for.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+from time import perf_counter, thread_time
+from typing import Any
+
+_PERIOD = 0.001
+
+
+class Probe:
+    """The clock in the reactor."""
+
+    def __init__(self, reactor: Any, report: Path) -> None:
+        self._reactor = reactor
+        self._report = report
+        self._call: Any = None
+        self._last = self._last_used = 0.0
+        self._pauses: list[float] = []
+        self._used: list[float] = []
+        self._collections: list[float] = []
+        self._collecting = 0.0
+        signal.signal(signal.SIGUSR1, lambda *_: reactor.callFromThread(self._begin))
+        signal.signal(signal.SIGUSR2, lambda *_: reactor.callFromThread(self._end))
+
+    def _begin(self) -> None:
+        self._pauses, self._used, self._collections = [], [], []
+        gc.callbacks.append(self._collection)
+        self._last, self._last_used = perf_counter(), thread_time()
+        self._call = self._reactor.callLater(_PERIOD, self._strike)
+
+    def _strike(self) -> None:
+        now, used = perf_counter(), thread_time()
+        self._pauses.append(now - self._last - _PERIOD)
+        self._used.append(used - self._last_used)
+        self._last, self._last_used = now, used
+        self._call = self._reactor.callLater(_PERIOD, self._strike)
+
+    def _collection(self, phase: str, _details: dict[str, int]) -> None:
+        if phase == "start":
+            self._collecting = perf_counter()
+        else:
+            self._collections.append(perf_counter() - self._collecting)
+
+    def _end(self) -> None:
+        if self._call is None:
+            return
+        self._call.cancel()
+        self._call = None
+        gc.callbacks.remove(self._collection)
+        measured = {
+            "strikes": len(self._pauses),
+            "pause": max(self._pauses, default=0.0),
+            "used": max(self._used, default=0.0),
+            "collection": max(self._collections, default=0.0),
+            "over_5ms": sum(pause > 0.005 for pause in self._pauses),
+            "over_20ms": sum(pause > 0.020 for pause in self._pauses),
+        }
+        unfinished = self._report.with_suffix(".unfinished")
+        unfinished.write_text(json.dumps(measured))
+        unfinished.rename(self._report)
+
+
+def main() -> None:
+    """Run twistd with the probe in place."""
+    from twisted.internet import reactor
+    from twisted.scripts import twistd
+
+    report = os.environ.get("BENCH_PROBE")
+    if report is not None:
+        Probe(reactor, Path(report))
+    sys.argv[0] = "twistd"
+    twistd.run()
+
+
+if __name__ == "__main__":
+    main()

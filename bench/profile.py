@@ -1,0 +1,59 @@
+"""Where the time of a scenario goes: a sampling profile of the server by py-spy, from outside its process."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+from time import monotonic
+
+from bench.scenarios import Scenario
+from bench.servers import Server
+
+_SECONDS = 12
+_RATE = 400
+_SHOWN = 25
+
+
+def py_spy() -> str | None:
+    """Return the program, if it is installed: beside this Python, or on the path."""
+    beside = Path(sys.executable).with_name("py-spy")
+    return str(beside) if beside.exists() else shutil.which("py-spy")
+
+
+def profile(server: Server, scenario: Scenario, folder: Path) -> str:
+    """Repeat a scenario for some seconds under the profiler; return a table of functions."""
+    program = py_spy()
+    assert program is not None
+    scenario.measure(server)
+    output = folder / f"{scenario.key}.folded"
+    command = [program, "record", "--pid", str(server.pid), "--rate", str(_RATE), "--duration", str(_SECONDS)]
+    recorder = subprocess.Popen(
+        [*command, "--format", "raw", "--nolineno", "--output", str(output)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    deadline = monotonic() + _SECONDS
+    while monotonic() < deadline:
+        scenario.measure(server)
+    recorder.wait(60)
+    return f"{scenario.title}\n{_table(output.read_text())}"
+
+
+def _table(folded: str) -> str:
+    """Sum up stacks: for each function the share of samples it was the innermost of, and that it was in at all."""
+    own: Counter[str] = Counter()
+    within: Counter[str] = Counter()
+    total = 0
+    for line in folded.splitlines():
+        stack, _, count = line.rpartition(" ")
+        frames = [frame for frame in stack.split(";") if frame]
+        total += int(count)
+        own[frames[-1]] += int(count)
+        for frame in set(frames):
+            within[frame] += int(count)
+    chosen = sorted(within, key=lambda frame: -max(own[frame] * 3, within[frame]))[:_SHOWN]
+    rows = [f"{own[frame] / total:6.1%} {within[frame] / total:7.1%}  {frame}" for frame in chosen]
+    return "\n".join(["  self  within  function", *rows])
