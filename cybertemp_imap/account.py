@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import NoReturn
 
 from twisted.internet.defer import Deferred
@@ -13,9 +15,9 @@ from zope.interface import implementer
 from cybertemp_imap.auth import Identity
 from cybertemp_imap.errors import Refusal, Refused
 from cybertemp_imap.mailbox import Mailbox
-from cybertemp_imap.naming import DELIMITER, INBOX, key_of, name_of
+from cybertemp_imap.naming import DELIMITER, INBOX, account_key, key_of, name_of
 from cybertemp_imap.protocol.pattern import ListPattern
-from cybertemp_imap.shared import SharedMailboxes
+from cybertemp_imap.shared import SharedMailbox, SharedMailboxes
 from cybertemp_imap.store.interface import MailboxRef, StatusCounts, Store
 
 
@@ -87,6 +89,51 @@ class Account:
         if ref is None:
             raise Refused(Refusal.NO_SUCH_MAILBOX)
         return ref
+
+    async def shared(self, name: str) -> SharedMailbox:
+        """Return what the process knows of a mailbox; raises NO_SUCH_MAILBOX."""
+        return self._mailboxes.get(await self.find(name))
+
+    async def create_folder(self, name: str, special_use: str | None = None) -> MailboxRef:
+        """Create a folder and those above it. Addresses are not created here: CANNOT."""
+        user = self.identity.user_id
+        owner, folder = key_of(user, name)
+        if folder == INBOX:
+            await self._refuse_inbox(owner)
+        *above, _ = accumulate(folder.split(DELIMITER), lambda left, right: f"{left}{DELIMITER}{right}")
+        for parent in above:
+            with suppress_refusal(Refusal.ALREADY_EXISTS):
+                await self.store.create_folder(user, owner, parent, None)
+        return await self.store.create_folder(user, owner, folder, special_use)
+
+    async def _refuse_inbox(self, owner: str) -> NoReturn:
+        """Refuse to create INBOX, or an address: alike whether it is somebody's or nobody's."""
+        if await self.store.find_mailbox(self.identity.user_id, owner, INBOX) is not None:
+            raise Refused(Refusal.ALREADY_EXISTS)
+        raise Refused(Refusal.CANNOT)
+
+    async def delete_folder(self, name: str) -> None:
+        """Delete a folder with its messages; raises NO_SUCH_MAILBOX, or CANNOT for INBOX and addresses."""
+        ref = await self.find(name)
+        await self.store.delete_folder(self.identity.user_id, *key_of(self.identity.user_id, name))
+        self._mailboxes.changed([ref.id])
+
+    async def rename_folder(self, name: str, new_name: str) -> None:
+        """Rename a folder and all below it; INBOX stays, and its messages move (RFC 9051 section 6.3.6)."""
+        user = self.identity.user_id
+        (owner, folder), (new_owner, new_folder) = key_of(user, name), key_of(user, new_name)
+        await self.find(name)
+        if (owner, folder) == (account_key(user), INBOX):
+            await self._empty_inbox(new_name)
+        elif new_owner == owner and f"{new_folder}{DELIMITER}".startswith(f"{folder}{DELIMITER}"):
+            raise Refused(Refusal.ALREADY_EXISTS if new_folder == folder else Refusal.CANNOT)
+        else:
+            await self.store.rename_folder(user, owner, folder, new_owner, new_folder)
+
+    async def _empty_inbox(self, new_name: str) -> None:
+        inbox = await self.open(INBOX, read_only=True)
+        target = self._mailboxes.get(await self.create_folder(new_name))
+        await inbox.shared.move(inbox.view.uids, target)
 
     async def open(self, name: str, *, read_only: bool) -> Mailbox:
         """Open a mailbox by its name, up to date."""
@@ -182,6 +229,16 @@ class Account:
     def getUserNamespaces(self) -> list[tuple[str, str]] | None:
         """Return None: there are no namespaces of other users."""
         return None
+
+
+@contextmanager
+def suppress_refusal(refusal: Refusal) -> Iterator[None]:
+    """Pass over one kind of refusal."""
+    try:
+        yield
+    except Refused as refused:
+        if refused.refusal is not refusal:
+            raise
 
 
 def parents_of(names: Iterable[str]) -> Iterable[str]:

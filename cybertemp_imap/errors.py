@@ -28,6 +28,7 @@ class Refusal(Enum):
     MAILBOX_NOT_SELECTABLE = ("NO", "CANNOT", "This name only groups other mailboxes and holds no messages.")
     READ_ONLY = ("NO", "READ-ONLY", "The mailbox is open for reading only.")
     ALREADY_EXISTS = ("NO", "ALREADYEXISTS", "There is a mailbox of that name already.")
+    USE_ATTRIBUTE = ("NO", "USEATTR", "A mailbox of this special use cannot be made.")
     CANNOT = ("NO", "CANNOT", "The server cannot do this.")
     NO_PERMISSION = ("NO", "NOPERM", "This is not permitted.")
     IN_USE = ("NO", "INUSE", "The mailbox is in use by another operation; try again.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, NoReturn
 from weakref import WeakSet, WeakValueDictionary
 
@@ -13,7 +13,7 @@ from twisted.logger import Logger
 from cybertemp_imap.errors import Refusal, Refused, StoreUnavailable
 from cybertemp_imap.messages import Messages
 from cybertemp_imap.rules.flags import combine
-from cybertemp_imap.store.interface import FlagChange, MailboxHead, MailboxRef, MessageState, Store
+from cybertemp_imap.store.interface import FlagChange, MailboxHead, MailboxRef, MessageState, NewMessage, Store
 from cybertemp_imap.view import View
 
 PAGE = 5_000
@@ -27,9 +27,11 @@ KEPT_MAILBOXES = 1_000
 class SharedMailbox:
     """What a process knows of a mailbox. Sessions have a :class:`~cybertemp_imap.view.View` of it each."""
 
-    def __init__(self, store: Store, ref: MailboxRef) -> None:
+    def __init__(self, store: Store, ref: MailboxRef, look: Callable[[int], None] = lambda number: None) -> None:
+        """``look`` has the mailbox looked at for the sake of its open sessions, when it is time."""
         self.store = store
         self.ref = ref
+        self._look_at = look
         self.messages = Messages()
         self.head = MailboxHead(0, 1, 0)
         self.views: WeakSet[View] = WeakSet()
@@ -131,6 +133,38 @@ class SharedMailbox:
         self._note(outcome.head)
         return list(outcome.uids)
 
+    async def append(self, messages: Sequence[NewMessage]) -> Sequence[int]:
+        """Add messages; return their UIDs. Sessions of other processes are told by the store, ours by a refresh."""
+        await self._head_known()
+        uids = await self.store.append(self.ref, messages)
+        self.others_changed()
+        return uids
+
+    async def copy(self, uids: Sequence[int], target: SharedMailbox) -> Sequence[tuple[int, int]]:
+        """Copy messages; return (UID, UID of the copy)."""
+        await target._head_known()
+        pairs = await self.store.copy(self.ref, uids, target.ref)
+        target.others_changed()
+        return pairs
+
+    async def move(self, uids: Sequence[int], target: SharedMailbox) -> Sequence[tuple[int, int]]:
+        """Move messages; return (UID, new UID). What is gone from here is known at once."""
+        await target._head_known()
+        pairs = await self.store.move(self.ref, uids, target.ref)
+        self._take_in((), [old for old, _ in pairs])
+        self.others_changed()
+        target.others_changed()
+        return pairs
+
+    def others_changed(self) -> None:
+        """Have the open sessions of this mailbox told of what one of ours has changed in the store."""
+        self._look_at(self.ref.id)
+
+    async def _head_known(self) -> None:
+        """Make sure that UIDVALIDITY is known."""
+        if self.head.uid_validity == 0:
+            await self.refresh()
+
     def _note(self, head: MailboxHead) -> None:
         """Take note of a change of our own; what else has come in between is left to the next refresh."""
         if head.highest_mod_seq == self._known_mod_seq + 1:
@@ -158,7 +192,7 @@ class SharedMailboxes:
         """Return the shared mailbox of a reference found for one user."""
         shared = self._open.get(ref.id)
         if shared is None or shared.ref != ref:
-            shared = self._open[ref.id] = SharedMailbox(self.store, ref)
+            shared = self._open[ref.id] = SharedMailbox(self.store, ref, self._changed_here)
         self._kept[ref.id] = shared
         self._kept.move_to_end(ref.id)
         self._trim()
@@ -171,6 +205,9 @@ class SharedMailboxes:
             if shared is not None and shared.views and number not in self._looking:
                 self._looking.add(number)
                 Deferred.fromCoroutine(self._look(shared)).addErrback(self._failed)
+
+    def _changed_here(self, number: int) -> None:
+        self.changed([number])
 
     async def _look(self, shared: SharedMailbox) -> None:
         # A hint that comes from now on is about something the refresh may not see.

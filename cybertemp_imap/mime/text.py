@@ -47,6 +47,11 @@ def body_text(message: bytes, root: Part) -> str:
     return "\n".join(_texts(message, root))
 
 
+def part_text(message: bytes, part: Part) -> str:
+    """The decoded text of one text part."""
+    return _leaf_text(message, part, part.size)
+
+
 def full_text(message: bytes, root: Part) -> str:
     """The whole decoded header, then :func:`body_text`."""
     return f"{header_text(message[root.header_start : root.header_end])}\n{body_text(message, root)}"

@@ -1,0 +1,135 @@
+"""APPEND and MULTIAPPEND (RFC 9051 section 6.3.12, RFC 3502), with APPENDUID (RFC 4315) and APPENDLIMIT (RFC 7889).
+
+A message does not wait in memory: its literal goes to the store in pieces as it arrives, with every line end made CRLF,
+and all messages of a command are added in one transaction when the command is complete.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+from uuid import UUID, uuid4
+
+from twisted.internet.threads import deferToThreadPool
+
+from cybertemp_imap.errors import Refusal, Refused
+from cybertemp_imap.incoming import Letter, read_letter
+from cybertemp_imap.protocol.command import Append, AppendMessage
+from cybertemp_imap.protocol.commands.names import mailbox_name
+from cybertemp_imap.protocol.commands.store import usable_flags
+from cybertemp_imap.protocol.rule import Bad, Completion
+from cybertemp_imap.protocol.sequence import compact
+from cybertemp_imap.store.interface import NewMessage
+
+if TYPE_CHECKING:
+    from cybertemp_imap.protocol.server import ImapServer
+    from cybertemp_imap.store.interface import Store
+
+PIECE = 256 * 1024
+"""Octets given to the store at a time."""
+
+HEAD = 512 * 1024
+"""Octets of a message that are kept for what other programs are told of it: header and, mostly, text."""
+
+MESSAGES = 1_000
+"""Messages in one command."""
+
+_BARE_LF = re.compile(rb"(?<!\r)\n")
+
+
+class Incoming:
+    """One message on its way in."""
+
+    def __init__(self, store: Store) -> None:
+        self.id: UUID = uuid4()
+        self.size = 0
+        self.head = b""
+        self.has_nul = False
+        self._store = store
+        self._pieces = 0
+        self._waiting = bytearray()
+        self._last = b""
+
+    async def take(self, octets: bytes) -> None:
+        """Take octets as they came."""
+        self.has_nul = self.has_nul or b"\0" in octets
+        # A line end may be cut between two chunks.
+        fixed = _BARE_LF.sub(b"\r\n", self._last + octets)[len(self._last) :]
+        self._last = octets[-1:]
+        self.size += len(fixed)
+        if len(self.head) < HEAD:
+            self.head += fixed[: HEAD - len(self.head)]
+        self._waiting += fixed
+        while len(self._waiting) >= PIECE:
+            piece = bytes(self._waiting[:PIECE])
+            del self._waiting[:PIECE]
+            await self._send(piece)
+
+    async def finish(self) -> None:
+        """Give the rest to the store."""
+        if self._waiting:
+            piece = bytes(self._waiting)
+            self._waiting.clear()
+            await self._send(piece)
+
+    async def _send(self, piece: bytes) -> None:
+        await self._store.upload(self.id, self._pieces, piece)
+        self._pieces += 1
+
+
+async def run(session: ImapServer, command: Append) -> Completion:
+    """Add messages to a mailbox: all of them or none."""
+    incoming = session.incoming
+    session.incoming = []
+    try:
+        uids, uid_validity = await _append(session, command, incoming)
+    except BaseException:
+        await session.user.store.discard([message.id for message in incoming])
+        raise
+    return Completion("APPEND completed", f"APPENDUID {uid_validity} {compact(uids).decode()}")
+
+
+async def _append(session: ImapServer, command: Append, incoming: Sequence[Incoming]) -> tuple[Sequence[int], int]:
+    if len(incoming) != len(command.messages):
+        raise Bad("A message is missing.")
+    target = await session.user.shared(mailbox_name(session, command.mailbox))
+    new = [await _new_message(session, asked, message) for asked, message in zip(command.messages, incoming, strict=True)]
+    uids = await target.append(new)
+    if session.mbox is not None and session.mbox.shared is target:
+        await session.mbox.poll()
+    return uids, target.head.uid_validity
+
+
+async def _new_message(session: ImapServer, asked: AppendMessage, message: Incoming) -> NewMessage:
+    if message.has_nul and not asked.binary:
+        raise Bad("A message holds a NUL octet.")
+    await message.finish()
+    pool = session.reactor.getThreadPool()
+    letter: Letter = await deferToThreadPool(session.reactor, pool, read_letter, message.head)
+    return NewMessage(
+        id=message.id,
+        size=message.size,
+        flags=tuple(usable_flags(asked.flags)),
+        internal_date=asked.internal_date or datetime.now(UTC),
+        subject=letter.subject,
+        body=letter.body,
+        html=letter.html,
+        from_addr=letter.from_addr,
+        to_addrs=letter.to_addrs,
+    )
+
+
+async def admit(session: ImapServer, raw_name: bytes | None) -> None:
+    """Check, before a message is asked for, that there is a mailbox for it; raises NO_SUCH_DESTINATION."""
+    if raw_name is None:
+        raise Bad("A mailbox name is expected.")
+    if len(session.incoming) >= MESSAGES:
+        raise Refused(Refusal.LIMIT)
+    try:
+        await session.user.find(mailbox_name(session, raw_name))
+    except Refused as refused:
+        if refused.refusal is Refusal.NO_SUCH_MAILBOX:
+            raise Refused(Refusal.NO_SUCH_DESTINATION) from None
+        raise
