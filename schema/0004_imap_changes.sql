@@ -22,21 +22,23 @@ COMMENT ON COLUMN imap.upload.created_at IS 'When it came; old ones are cleared 
 
 -- Notification --------------------------------------------------------------------------------------------------------
 
--- A notification is a hint, the numbers of mailboxes or "bans": who has one of them open looks, and finds the truth in
--- imap.message and imap.arrival. It is sent for opened mailboxes only, since notifying makes commits wait in line.
+-- A notification is a hint: who has one of these mailboxes open looks, and finds the truth in imap.message and
+-- imap.arrival. It is "bans", or a word and numbers of mailboxes: "arrival" where something awaits their refresh, "head"
+-- where somebody has changed them through IMAP, of which that one's process knows. It is sent for opened mailboxes only,
+-- since notifying makes commits wait in line.
 
-CREATE FUNCTION imap.notify(p_mailboxes bigint[]) RETURNS void LANGUAGE sql AS $$
-    SELECT pg_notify('cybertemp_imap', string_agg(u.mailbox_id::text, ' '))
+CREATE FUNCTION imap.notify(p_word text, p_mailboxes bigint[]) RETURNS void LANGUAGE sql AS $$
+    SELECT pg_notify('cybertemp_imap', p_word || ' ' || string_agg(u.mailbox_id::text, ' '))
     FROM (SELECT DISTINCT unnest(p_mailboxes) AS mailbox_id) u
     -- A payload holds less than 8,000 octets; which mailboxes share one does not matter.
-    GROUP BY u.mailbox_id / 400
+    GROUP BY u.mailbox_id / 350
 $$;
-COMMENT ON FUNCTION imap.notify(bigint[]) IS 'Tell every process that something happened to these mailboxes.';
+COMMENT ON FUNCTION imap.notify(text, bigint[]) IS 'Tell every process that something happened to these mailboxes.';
 
 CREATE FUNCTION imap.note_arrival() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
 BEGIN
-    PERFORM imap.notify((SELECT array_agg(DISTINCT mailbox_id) FROM noted));
+    PERFORM imap.notify('arrival', (SELECT array_agg(DISTINCT mailbox_id) FROM noted));
     RETURN NULL;
 END $$;
 COMMENT ON FUNCTION imap.note_arrival() IS 'Trigger of imap.arrival: whatever is put there is told.';
@@ -56,7 +58,7 @@ CREATE TRIGGER ban_state_noted AFTER UPDATE ON imap.ban_state
 CREATE FUNCTION imap.note_head() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
 BEGIN
-    PERFORM imap.notify(ARRAY[NEW.id]);
+    PERFORM imap.notify('head', ARRAY[NEW.id]);
     RETURN NULL;
 END $$;
 COMMENT ON FUNCTION imap.note_head() IS 'Trigger of imap.mailbox: a change of its messages is told to other processes.';
@@ -86,6 +88,21 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION imap.lock_mailbox(uuid, bigint) IS 'Lock and return a mailbox of the user''s, or raise IM001.';
 
+CREATE FUNCTION imap.lock_folders(p_user uuid) RETURNS void LANGUAGE sql AS $$
+    SELECT pg_advisory_xact_lock(hashtext('cybertemp_imap folders'), hashtext(p_user::text))
+$$;
+COMMENT ON FUNCTION imap.lock_folders(uuid) IS
+    'Have this user''s folders created and renamed by one transaction at a time; taken before any other lock.';
+
+CREATE FUNCTION imap.refuse_name(p_owner text, p_folder text) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    -- A name is the folder, behind an address and a delimiter where it is below an address.
+    IF octet_length(CASE WHEN p_owner LIKE 'account:%' THEN p_folder ELSE p_owner || '/' || p_folder END) > 1000 THEN
+        RAISE EXCEPTION 'the name is too long' USING ERRCODE = 'IM003';
+    END IF;
+END $$;
+COMMENT ON FUNCTION imap.refuse_name(text, text) IS 'Raise IM003 for a name too long for any client to be shown.';
+
 -- Folders -------------------------------------------------------------------------------------------------------------
 
 CREATE FUNCTION imap.create_folder(
@@ -97,16 +114,19 @@ BEGIN
     IF NOT imap.owns(p_user, p_owner) THEN
         RAISE EXCEPTION 'no such address' USING ERRCODE = 'IM005';
     END IF;
+    PERFORM imap.lock_folders(p_user);
+    PERFORM imap.ensure_account(p_user);
+    PERFORM imap.refuse_name(p_owner, p_folder);
     IF imap.find_mailbox(p_user, p_owner, p_folder) IS NOT NULL THEN
         RAISE EXCEPTION 'exists' USING ERRCODE = 'IM002';
-    END IF;
-    IF (SELECT count(*) FROM imap.mailbox WHERE user_id = p_user AND folder <> 'INBOX') >= p_quota THEN
-        RAISE EXCEPTION 'quota' USING ERRCODE = 'IM004';
     END IF;
     IF p_special_use IS NOT NULL AND EXISTS (
         SELECT 1 FROM imap.mailbox WHERE user_id = p_user AND special_use = p_special_use
     ) THEN
         RAISE EXCEPTION 'special use is taken' USING ERRCODE = 'IM003';
+    END IF;
+    IF (SELECT count(*) FROM imap.mailbox WHERE user_id = p_user AND folder <> 'INBOX') >= p_quota THEN
+        RAISE EXCEPTION 'quota' USING ERRCODE = 'IM004';
     END IF;
     INSERT INTO imap.mailbox (user_id, owner, folder, special_use) VALUES (p_user, p_owner, p_folder, p_special_use)
     ON CONFLICT DO NOTHING RETURNING id INTO made;
@@ -137,7 +157,7 @@ BEGIN
     DELETE FROM imap.feed WHERE mailbox_id = box.id;
     DELETE FROM imap.arrival WHERE mailbox_id = box.id;
     DELETE FROM imap.mailbox WHERE id = box.id;
-    PERFORM imap.notify(ARRAY[box.id]);
+    PERFORM imap.notify('head', ARRAY[box.id]);
 END $$;
 COMMENT ON FUNCTION imap.delete_folder(uuid, text, text) IS 'DELETE of a folder with its messages.';
 
@@ -148,13 +168,43 @@ CREATE FUNCTION imap.keep_origin(p_emails uuid[]) RETURNS void LANGUAGE sql AS $
 $$;
 COMMENT ON FUNCTION imap.keep_origin(uuid[]) IS 'Remember what messages are rendered from, before they are moved.';
 
+CREATE FUNCTION imap.is_within(p_folder text, p_above text) RETURNS boolean LANGUAGE sql IMMUTABLE AS $$
+    SELECT p_folder = p_above OR starts_with(p_folder, p_above || '/')
+$$;
+COMMENT ON FUNCTION imap.is_within(text, text) IS 'Whether a folder is another one or below it.';
+
+CREATE FUNCTION imap.move_mailbox(p_box imap.mailbox, p_owner text, p_folder text) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    box imap.mailbox;
+    emails uuid[];
+BEGIN
+    SELECT array_agg(t.id) INTO emails FROM (
+        SELECT e.id FROM public.emails e
+        WHERE e.mailbox_owner IN (SELECT s FROM imap.spellings(p_box.user_id, p_box.owner) AS s)
+          AND e.mailbox = p_box.folder
+        ORDER BY e.id FOR UPDATE) t;
+    PERFORM imap.keep_origin(emails);
+    PERFORM set_config('imap.acting_mailboxes', p_box.id::text, true);
+    UPDATE public.emails e SET mailbox_owner = p_owner, mailbox = p_folder WHERE e.id = ANY (emails);
+    PERFORM set_config('imap.acting_mailboxes', '', true);
+    UPDATE imap.mailbox b SET owner = p_owner, folder = p_folder WHERE b.id = p_box.id RETURNING * INTO box;
+    IF box.settle_xid IS NOT NULL THEN
+        -- The feed has changed: mail that another transaction is delivering is looked for again.
+        PERFORM imap.set_feed(box);
+        UPDATE imap.mailbox b SET settle_xid = -1 WHERE b.id = box.id;
+    END IF;
+    PERFORM imap.notify('head', ARRAY[box.id]);
+END $$;
+COMMENT ON FUNCTION imap.move_mailbox(imap.mailbox, text, text) IS
+    'Give a mailbox, whose row the caller has locked, another name that is free; its messages come along.';
+
 CREATE FUNCTION imap.rename_folder(
     p_user uuid, p_owner text, p_folder text, p_new_owner text, p_new_folder text
 ) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
+    boxes bigint[];
     box imap.mailbox;
     target text;
-    emails uuid[];
 BEGIN
     IF p_folder = 'INBOX' OR p_new_folder = 'INBOX' THEN
         RAISE EXCEPTION 'INBOX' USING ERRCODE = 'IM003';
@@ -162,46 +212,37 @@ BEGIN
     IF NOT imap.owns(p_user, p_new_owner) THEN
         RAISE EXCEPTION 'no such address' USING ERRCODE = 'IM005';
     END IF;
-    -- Folders that exist by their mail alone get a row of their own, so that they are renamed with the others.
-    PERFORM imap.find_mailbox(p_user, l.owner, l.folder) FROM imap.list_mailboxes(p_user) l
-    WHERE l.owner = p_owner AND (l.folder = p_folder OR l.folder LIKE imap.like_prefix(p_folder || '/'));
-    FOR box IN
-        SELECT * FROM imap.mailbox b
-        WHERE b.user_id = p_user AND b.owner = p_owner AND imap.owns(p_user, p_owner)
-          AND (b.folder = p_folder OR b.folder LIKE imap.like_prefix(p_folder || '/'))
-        ORDER BY b.id FOR UPDATE
-    LOOP
+    PERFORM imap.lock_folders(p_user);
+    IF imap.owns(p_user, p_owner) THEN
+        -- Folders that exist by their mail alone get a row of their own, so that they are renamed with the others.
+        PERFORM imap.find_mailbox(p_user, l.owner, l.folder) FROM imap.list_mailboxes(p_user) l
+        WHERE l.owner = p_owner AND imap.is_within(l.folder, p_folder);
+        SELECT array_agg(t.id) INTO boxes FROM (
+            SELECT b.id FROM imap.mailbox b
+            WHERE b.user_id = p_user AND b.owner = p_owner AND imap.is_within(b.folder, p_folder)
+            ORDER BY b.id FOR UPDATE) t;
+    END IF;
+    IF boxes IS NULL THEN
+        RAISE EXCEPTION 'no such mailbox' USING ERRCODE = 'IM001';
+    END IF;
+    IF p_new_owner = p_owner AND p_new_folder <> p_folder AND imap.is_within(p_new_folder, p_folder) THEN
+        RAISE EXCEPTION 'below itself' USING ERRCODE = 'IM003';
+    END IF;
+    IF imap.find_mailbox(p_user, p_new_owner, p_new_folder) IS NOT NULL THEN
+        RAISE EXCEPTION 'exists' USING ERRCODE = 'IM002';
+    END IF;
+    -- The shortest first: where a/a becomes a, its place must be free before a/a/a takes it.
+    FOR box IN SELECT * FROM imap.mailbox b WHERE b.id = ANY (boxes) ORDER BY length(b.folder), b.id LOOP
         target := p_new_folder || substr(box.folder, length(p_folder) + 1);
+        PERFORM imap.refuse_name(p_new_owner, target);
         IF imap.find_mailbox(p_user, p_new_owner, target) IS NOT NULL THEN
             RAISE EXCEPTION 'exists' USING ERRCODE = 'IM002';
         END IF;
-        SELECT array_agg(t.id) INTO emails FROM (
-            SELECT e.id FROM public.emails e
-            WHERE e.mailbox_owner IN (SELECT s FROM imap.spellings(p_user, p_owner) AS s) AND e.mailbox = box.folder
-            ORDER BY e.id FOR UPDATE) t;
-        PERFORM imap.keep_origin(emails);
-        PERFORM set_config('imap.acting_mailboxes', box.id::text, true);
-        UPDATE public.emails e SET mailbox_owner = p_new_owner, mailbox = target WHERE e.id = ANY (emails);
-        PERFORM set_config('imap.acting_mailboxes', '', true);
-        UPDATE imap.mailbox b SET owner = p_new_owner, folder = target WHERE b.id = box.id RETURNING * INTO box;
-        IF box.settle_xid IS NOT NULL THEN
-            -- The feed has changed: mail that another transaction is delivering is looked for again.
-            PERFORM imap.set_feed(box);
-            UPDATE imap.mailbox b SET settle_xid = -1 WHERE b.id = box.id;
-        END IF;
-        PERFORM imap.notify(ARRAY[box.id]);
+        PERFORM imap.move_mailbox(box, p_new_owner, target);
     END LOOP;
-    IF target IS NULL THEN
-        RAISE EXCEPTION 'no such mailbox' USING ERRCODE = 'IM001';
-    END IF;
 END $$;
 COMMENT ON FUNCTION imap.rename_folder(uuid, text, text, text, text) IS
     'RENAME of a folder and all below it, which keep their UIDs and UIDVALIDITY (RFC 9051 section 6.3.6).';
-
-CREATE FUNCTION imap.like_prefix(p_prefix text) RETURNS text LANGUAGE sql IMMUTABLE AS $$
-    SELECT replace(replace(replace(p_prefix, '\', '\\'), '%', '\%'), '_', '\_') || '%'
-$$;
-COMMENT ON FUNCTION imap.like_prefix(text) IS 'The LIKE pattern of what begins so.';
 
 -- Messages ------------------------------------------------------------------------------------------------------------
 
@@ -245,13 +286,14 @@ BEGIN
         RAISE EXCEPTION 'hidden sender' USING ERRCODE = 'IM005';
     END IF;
     box := imap.lock_mailbox(p_user, p_mailbox);
-    IF box.settle_xid IS NULL THEN
-        PERFORM imap.rescan(box);
-    END IF;
+    -- What came before has the lower UIDs.
+    PERFORM imap.refresh(p_user, p_mailbox);
     INSERT INTO imap.source (email_id, source)
     SELECT p.id, coalesce((SELECT string_agg(u.octets, '' ORDER BY u.piece) FROM imap.upload u WHERE u.id = p.id), '')
     FROM unnest(p_ids) AS p (id);
     DELETE FROM imap.upload u WHERE u.id = ANY (p_ids);
+    -- What connections left behind that were gone before they could say so.
+    DELETE FROM imap.upload u WHERE u.created_at < now() - interval '1 day';
     IF EXISTS (
         SELECT 1 FROM unnest(p_ids, p_sizes) AS p (id, size) JOIN imap.source s ON s.email_id = p.id
         WHERE octet_length(s.source) <> p.size
@@ -276,23 +318,31 @@ CREATE FUNCTION imap.lock_two(p_user uuid, p_source bigint, p_target bigint) RET
 BEGIN
     PERFORM imap.lock_mailbox(p_user, least(p_source, p_target));
     PERFORM imap.lock_mailbox(p_user, greatest(p_source, p_target));
+    PERFORM imap.refresh(p_user, p_source);
+    PERFORM imap.refresh(p_user, p_target);
 END $$;
-COMMENT ON FUNCTION imap.lock_two(uuid, bigint, bigint) IS 'Lock two mailboxes of the user''s, in one order everywhere.';
+COMMENT ON FUNCTION imap.lock_two(uuid, bigint, bigint) IS
+    'Lock two mailboxes of the user''s, in one order everywhere, and bring them up to date.';
 
 CREATE FUNCTION imap.copy_rows(p_from uuid[], p_to uuid[], p_owner text, p_folder text) RETURNS void
 LANGUAGE plpgsql AS $$
 DECLARE
-    kept text;
+    columns text;
+    originals text;
 BEGIN
-    -- public.emails may have columns that we do not know: whatever there is, is copied.
-    SELECT string_agg(format('e.%I', a.attname), ', ' ORDER BY a.attnum) INTO kept
+    -- public.emails may have columns that we do not know: whatever can be the same in two rows, is copied.
+    SELECT string_agg(format('%I', a.attname), ', ' ORDER BY a.attnum),
+           string_agg(format('e.%I', a.attname), ', ' ORDER BY a.attnum)
+    INTO columns, originals
     FROM pg_attribute a
     WHERE a.attrelid = 'public.emails'::regclass AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''
-      AND a.attname NOT IN ('id', 'mailbox_owner', 'mailbox', 'created_at');
+      AND a.attidentity = '' AND a.attname NOT IN ('id', 'mailbox_owner', 'mailbox')
+      AND NOT EXISTS (SELECT 1 FROM pg_index i
+                      WHERE i.indrelid = a.attrelid AND i.indisunique AND i.indnkeyatts = 1 AND i.indkey[0] = a.attnum);
     EXECUTE format(
-        'INSERT INTO public.emails (id, mailbox_owner, mailbox, created_at, %s) '
-        'SELECT p.copy, $3, $4, now(), %s FROM unnest($1, $2) AS p (id, copy) JOIN public.emails e ON e.id = p.id',
-        replace(kept, 'e.', ''), kept)
+        'INSERT INTO public.emails (id, mailbox_owner, mailbox, %s) '
+        'SELECT p.copy, $3, $4, %s FROM unnest($1, $2) AS p (id, copy) JOIN public.emails e ON e.id = p.id',
+        columns, originals)
     USING p_from, p_to, p_owner, p_folder;
     INSERT INTO imap.source (email_id, source)
     SELECT p.copy, s.source FROM unnest(p_from, p_to) AS p (id, copy) JOIN imap.source s ON s.email_id = p.id;
@@ -306,6 +356,20 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION imap.copy_rows(uuid[], uuid[], text, text) IS 'Copy e-mails, with all that is kept of them.';
 
+CREATE FUNCTION imap.choose(p_mailbox bigint, p_uids bigint[]) RETURNS TABLE (uid bigint, email_id uuid)
+LANGUAGE plpgsql AS $$
+BEGIN
+    -- The rows are locked before anything is done with them, in one order everywhere; one that another program has
+    -- deleted, moved away or banned at the last moment is not there.
+    RETURN QUERY
+    SELECT m.uid, e.id
+    FROM imap.message m JOIN public.emails e ON e.id = m.email_id
+    JOIN imap.feed f ON f.mailbox_id = m.mailbox_id AND f.owner = e.mailbox_owner AND f.folder = e.mailbox
+    WHERE m.mailbox_id = p_mailbox AND m.uid = ANY (p_uids) AND NOT imap.hides(e.from_addr)
+    ORDER BY e.id FOR UPDATE OF e;
+END $$;
+COMMENT ON FUNCTION imap.choose(bigint, bigint[]) IS 'Lock and return those messages of a mailbox that are there.';
+
 CREATE FUNCTION imap.copy(p_user uuid, p_source bigint, p_uids bigint[], p_target bigint, p_copies uuid[])
 RETURNS TABLE (uid bigint, new_uid bigint) LANGUAGE plpgsql AS $$
 DECLARE
@@ -315,12 +379,8 @@ DECLARE
 BEGIN
     PERFORM imap.lock_two(p_user, p_source, p_target);
     SELECT * INTO box FROM imap.mailbox b WHERE b.id = p_target;
-    IF box.settle_xid IS NULL THEN
-        PERFORM imap.rescan(box);
-    END IF;
-    SELECT array_agg(m.email_id ORDER BY m.uid), (p_copies)[1:count(*)::int] INTO originals, copies
-    FROM imap.message m JOIN public.emails e ON e.id = m.email_id
-    WHERE m.mailbox_id = p_source AND m.uid = ANY (p_uids);
+    SELECT array_agg(c.email_id ORDER BY c.uid), (p_copies)[1:count(*)::int] INTO originals, copies
+    FROM imap.choose(p_source, p_uids) c;
     IF originals IS NULL THEN
         RETURN;
     END IF;
@@ -345,13 +405,7 @@ DECLARE
 BEGIN
     PERFORM imap.lock_two(p_user, p_source, p_target);
     SELECT * INTO box FROM imap.mailbox b WHERE b.id = p_target;
-    IF box.settle_xid IS NULL THEN
-        PERFORM imap.rescan(box);
-    END IF;
-    SELECT array_agg(t.id ORDER BY t.uid) INTO emails FROM (
-        SELECT e.id, m.uid FROM imap.message m JOIN public.emails e ON e.id = m.email_id
-        WHERE m.mailbox_id = p_source AND m.uid = ANY (p_uids)
-        ORDER BY e.id FOR UPDATE OF e) t;
+    SELECT array_agg(c.email_id ORDER BY c.uid) INTO emails FROM imap.choose(p_source, p_uids) c;
     IF emails IS NULL THEN
         RETURN;
     END IF;

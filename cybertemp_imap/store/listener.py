@@ -12,13 +12,17 @@ from typing import Any
 
 import psycopg2
 from twisted.internet.defer import Deferred
+from twisted.internet.error import ConnectionDone
 from twisted.logger import Logger
 
 from cybertemp_imap.store import statements as sql
 from cybertemp_imap.store.pool import FIRST_RETRY, LONGEST_RETRY, Connection
 
 EVERYWHERE = "bans"
-"""The payload that concerns every mailbox; any other is numbers of mailboxes."""
+"""The payload that concerns every mailbox; any other is a word and numbers of mailboxes."""
+
+HEAD = "head"
+"""The word for what was done through IMAP to just these mailboxes: the process that did it knows."""
 
 Observer = Callable[[Collection[int] | None], None]
 """Is called with the numbers of mailboxes to look at, or None for all of them."""
@@ -38,11 +42,8 @@ class Listener:
         self._connection: Connection | None = None
         self._retry: Any = None
         self._stopped = False
-
-    @property
-    def listening(self) -> bool:
+        self.listening = False
         """Whether notifications are being heard at the moment."""
-        return self._connection is not None
 
     def start(self) -> None:
         """Begin to listen, in the background."""
@@ -58,31 +59,33 @@ class Listener:
         self._close()
 
     def _try(self, delay: float) -> None:
-        async def attempt() -> None:
-            self._retry = None
-            connection = Connection(self._reactor)
-            try:
-                await connection.connect(self._dsn)
-                connection.addNotifyObserver(self._heard)
-                await connection.runOperation(sql.LISTEN)
-            except psycopg2.Error:
-                if connection._connection is not None:
-                    connection.close()
-                self._try(min(max(delay * 2, FIRST_RETRY), LONGEST_RETRY))
-                return
-            if self._stopped:
-                connection.close()
-                return
-            self._connection = connection
-            connection.on_lost = self._lost
-            # Whatever was notified before now was not heard.
-            self._observer(None)
-
         if not self._stopped:
             wait = delay * random.uniform(0.5, 1.0)
             self._retry = self._reactor.callLater(
-                wait, lambda: Deferred.fromCoroutine(attempt()).addErrback(self._failed)
+                wait, lambda: Deferred.fromCoroutine(self._attempt(delay)).addErrback(self._failed)
             )
+
+    async def _attempt(self, delay: float) -> None:
+        self._retry = None
+        connection = self._connection = Connection(self._reactor)
+        try:
+            await connection.connect(self._dsn)
+            connection.addNotifyObserver(self._heard)
+            await connection.runOperation(sql.LISTEN)
+        except (psycopg2.Error, ConnectionDone):
+            if connection is self._connection:
+                self._close()
+                self._try(min(max(delay * 2, FIRST_RETRY), LONGEST_RETRY))
+            return
+        if connection is not self._connection:
+            return
+        connection.on_lost = self._lost
+        if connection.closed:
+            self._lost(connection)
+            return
+        self.listening = True
+        # Whatever was notified before now was not heard.
+        self._observer(None)
 
     def _failed(self, failure: Any) -> None:
         self._log.failure("Listening for changes failed", failure)
@@ -94,13 +97,18 @@ class Listener:
         self._try(FIRST_RETRY)
 
     def _close(self) -> None:
+        self.listening = False
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.on_lost = None
-            connection.close()
+            if connection._connection is not None:
+                connection.close()
 
     def _heard(self, notification: Any) -> None:
         if notification.payload == EVERYWHERE:
             self._observer(None)
-        elif notification.pid not in self._ignored_pids():
-            self._observer([int(number) for number in notification.payload.split()])
+            return
+        word, *numbers = notification.payload.split()
+        # An arrival of our own making is in other mailboxes than the one that we changed.
+        if word != HEAD or notification.pid not in self._ignored_pids():
+            self._observer([int(number) for number in numbers])

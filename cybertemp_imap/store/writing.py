@@ -34,13 +34,13 @@ class MailboxWriter:
     pool: Pool
 
     def __init__(self, folder_quota: int) -> None:
-        self._folder_quota = folder_quota
+        self.folder_quota = folder_quota
 
     async def create_folder(self, user_id: UUID, owner: str, folder: str, special_use: str | None) -> MailboxRef:
         """Create a folder; see the interface."""
         with _refusals():
             ((made,),) = await self.pool.query(
-                sql.CREATE_FOLDER, (user_id, owner, folder, special_use, self._folder_quota)
+                sql.CREATE_FOLDER, (user_id, owner, folder, special_use, self.folder_quota)
             )
         return MailboxRef(user_id, made)
 
