@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Iterable, Sequence
 from datetime import datetime
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from cybertemp_imap.errors import StoreUnavailable
 from cybertemp_imap.mime.row import EmailRow
@@ -195,6 +195,14 @@ class MemoryUnavailableTests(store_contract.StoreContract):
             memory.saved_dates(mailbox, []),
             memory.store_flags(mailbox, [], "", [], None),
             memory.expunge(mailbox, None),
+            memory.create_folder(self.user, self.account, "New", None),
+            memory.delete_folder(self.user, self.account, "Sent"),
+            memory.rename_folder(self.user, self.account, "Sent", self.account, "New"),
+            memory.upload(uuid4(), 0, b""),
+            memory.discard([]),
+            memory.append(mailbox, []),
+            memory.copy(mailbox, [], mailbox),
+            memory.move(mailbox, [], mailbox),
         )
         for attempt in attempts:
             try:

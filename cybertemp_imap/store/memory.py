@@ -15,52 +15,37 @@ While ``available`` is false every method of the contract raises
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
-from itertools import count
 from uuid import UUID
 
-from cybertemp_imap.errors import Refused, StoreUnavailable
 from cybertemp_imap.mime.render import render
 from cybertemp_imap.mime.row import EmailRow, internal_date
-from cybertemp_imap.naming import INBOX, SPECIAL_USES, account_key, key_of, name_of
 from cybertemp_imap.rendition import Rendition, make_rendition
 from cybertemp_imap.rules.flags import combine
 from cybertemp_imap.store.interface import (
     Expunged,
     FlagChange,
     LoginRecord,
-    MailboxEntry,
     MailboxHead,
     MailboxRef,
     MessageState,
     Metadata,
     StatusCounts,
 )
-from cybertemp_imap.store.memory_mailbox import MemoryMailbox
-from cybertemp_imap.store.memory_tables import HASHED_PREFIX, MemoryTables, StoredEmail, hashed_token
+from cybertemp_imap.store.memory_tables import HASHED_PREFIX, StoredEmail, hashed_token
+from cybertemp_imap.store.memory_writer import MemoryWriter
 
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
-class MemoryStore(MemoryTables):
+class MemoryStore(MemoryWriter):
     """The store. Nothing in it waits: each method is one step, which no other can come into."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.available = True
-        self._folders: dict[tuple[str, str], str | None] = {}
+    def __init__(self, folder_quota: int = 1000) -> None:
+        super().__init__(folder_quota)
         self._subscriptions: dict[UUID, dict[str, bool]] = {}
-        self._mailboxes: dict[int, MemoryMailbox] = {}
-        self._mailbox_ids: dict[tuple[UUID, str, str], int] = {}
         self._renditions: dict[UUID, Rendition] = {}
-        # From the clock, so that a client that knew an earlier store takes nothing here for the same.
-        self._uid_validities = count(int(time.time()))
-
-    def add_folder(self, owner: str, folder: str, special_use: str | None = None) -> None:
-        """Create a folder under an address or an account's key."""
-        self._folders[owner, folder] = special_use
 
     async def start(self) -> None:
         """Do nothing but fail while the store is not available."""
@@ -96,18 +81,6 @@ class MemoryStore(MemoryTables):
 
     # -- mailboxes ----------------------------------------------------------------------------------------------------
 
-    async def list_mailboxes(self, user_id: UUID) -> Sequence[MailboxEntry]:
-        """Return every mailbox of a user whose name a client can use."""
-        self._reach()
-        account, addresses = account_key(user_id), self.addresses_of(user_id)
-        found: dict[tuple[str, str], str | None] = {(account, INBOX): None}
-        found.update({(account, folder): use for folder, use in SPECIAL_USES.items()})
-        found.update({(address, INBOX): None for address in addresses})
-        owners = {account, *addresses}
-        found.update({place: None for place in self.places if place[0] in owners and place not in found})
-        found.update({place: use for place, use in self._folders.items() if place[0] in owners})
-        return [MailboxEntry(*place, use) for place, use in found.items() if _has_name(user_id, *place)]
-
     async def subscriptions(self, user_id: UUID) -> dict[str, bool]:
         """Return what the user has said by SUBSCRIBE and UNSUBSCRIBE, by mailbox name."""
         self._reach()
@@ -117,17 +90,6 @@ class MemoryStore(MemoryTables):
         """Keep what SUBSCRIBE or UNSUBSCRIBE said of a name."""
         self._reach()
         self._subscriptions.setdefault(user_id, {})[name] = subscribed
-
-    async def find_mailbox(self, user_id: UUID, owner: str, folder: str) -> MailboxRef | None:
-        """Find a mailbox that the user may open, or None."""
-        self._reach()
-        key = (user_id, owner, folder)
-        if not self._owns(user_id, owner) or not (key in self._mailbox_ids or self._exists(user_id, owner, folder)):
-            return None
-        if key not in self._mailbox_ids:
-            number = self._mailbox_ids[key] = len(self._mailboxes) + 1
-            self._mailboxes[number] = MemoryMailbox(*key, id=number, uid_validity=next(self._uid_validities))
-        return MailboxRef(user_id, self._mailbox_ids[key])
 
     async def refresh(self, mailbox: MailboxRef) -> MailboxHead | None:
         """Take in what has happened to the mailbox's mail; None when the user has the mailbox no longer."""
@@ -210,12 +172,15 @@ class MemoryStore(MemoryTables):
         ]
         changing = [uid for uid in named if uid not in set(held)]
         step = box.highest_mod_seq + 1
+        concerned: set[int] = set()
         for uid in changing:
             email = self.emails[box.messages[uid].email_id]
             email.flags = combine(email.flags, mode, flags)
             if box.note_flags(uid, email, step):
                 box.highest_mod_seq = step
                 self.version += 1
+                concerned |= self._concerned(email.row.id)
+        self._tell(concerned - {box.id})
         return FlagChange(box.head(), [box.messages[uid].state for uid in changing], held)
 
     async def expunge(self, mailbox: MailboxRef, uids: Sequence[int] | None) -> Expunged | None:
@@ -225,48 +190,19 @@ class MemoryStore(MemoryTables):
             return None
         named = box.messages if uids is None else [uid for uid in uids if uid in box.messages]
         going = [uid for uid in named if "\\Deleted" in box.messages[uid].state.flags]
+        concerned: set[int] = set()
         for uid in going:
-            self.delete_elsewhere(box.messages[uid].email_id)
+            concerned |= self._concerned(box.messages[uid].email_id)
+            self._remove(box.messages[uid].email_id)
         self._refreshed(mailbox)
+        self._tell(concerned - {box.id})
         return Expunged(box.head(), going)
 
     # -- within -------------------------------------------------------------------------------------------------------
 
-    def delete_elsewhere(self, email_id: UUID) -> None:
-        """Delete a message, as another program would, and what was computed of it."""
-        super().delete_elsewhere(email_id)
+    def _remove(self, email_id: UUID) -> StoredEmail:
         self._renditions.pop(email_id, None)
-
-    def _reach(self) -> None:
-        if not self.available:
-            raise StoreUnavailable
-
-    def _owns(self, user_id: UUID, owner: str) -> bool:
-        return owner == account_key(user_id) or self.addresses.get(owner) == user_id
-
-    def _exists(self, user_id: UUID, owner: str, folder: str) -> bool:
-        fixed = folder == INBOX or (owner == account_key(user_id) and folder in SPECIAL_USES)
-        return fixed or (owner, folder) in self._folders or (owner, folder) in self.places
-
-    def _open(self, mailbox: MailboxRef) -> MemoryMailbox | None:
-        """Return a mailbox as last refreshed; None when it is not, or no longer, that user's."""
-        self._reach()
-        box = self._mailboxes.get(mailbox.id)
-        return box if box and box.user_id == mailbox.user_id and self._owns(box.user_id, box.owner) else None
-
-    def _refreshed(self, mailbox: MailboxRef) -> MemoryMailbox | None:
-        box = self._open(mailbox)
-        if box is not None and box.seen_version != self.version:
-            box.take_in(self.visible(self._places_of(box)))
-            box.seen_version = self.version
-        return box
-
-    def _places_of(self, box: MemoryMailbox) -> list[tuple[str, str]]:
-        """Return where a mailbox's mail is kept: that of an account's INBOX in all its addresses' as well."""
-        own = [(box.owner, box.folder)]
-        if box.owner != account_key(box.user_id) or box.folder != INBOX:
-            return own
-        return own + [(address, INBOX) for address in self.addresses_of(box.user_id)]
+        return super()._remove(email_id)
 
     def _present(self, mailbox: MailboxRef, uids: Sequence[int]) -> Iterator[tuple[int, StoredEmail]]:
         """Yield the messages among ``uids`` that are there, even if the mailbox was not refreshed since they went."""
@@ -286,14 +222,6 @@ class MemoryStore(MemoryTables):
         made = self._rendition(email)
         date = _wire_date(internal_date(email.row))
         return Metadata(uid, email.row.id, date, made.size, made.envelope, made.body, made.body_structure)
-
-
-def _has_name(user_id: UUID, owner: str, folder: str) -> bool:
-    """Tell whether a mailbox can be named by a client, and the name means no other mailbox."""
-    try:
-        return key_of(user_id, name_of(owner, folder)) == (owner, folder)
-    except Refused:
-        return False
 
 
 def _weight(row: EmailRow) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import islice
@@ -23,7 +23,7 @@ class KeptMessage:
     state: MessageState
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class MemoryMailbox:
     """A mailbox of one user. ``messages`` is by UID, ascending; ``seen_version`` that of the tables last taken in."""
 
@@ -32,6 +32,7 @@ class MemoryMailbox:
     folder: str
     id: int
     uid_validity: int
+    special_use: str | None = None
     uid_next: int = 1
     highest_mod_seq: int = 1
     recent_uid: int = 1
@@ -62,9 +63,7 @@ class MemoryMailbox:
         """Become what the tables say, in one step of the mod-sequence."""
         step = self.highest_mod_seq + 1
         gone = [uid for email_id, uid in self.uids.items() if email_id not in visible]
-        for uid in gone:
-            del self.uids[self.messages.pop(uid).email_id]
-            self.expunged.append((step, uid))
+        self._drop(gone, step)
         noticed = [self.note_flags(uid, visible[email_id], step) for email_id, uid in self.uids.items()]
         new = [email for email_id, email in visible.items() if email_id not in self.uids]
         for email in sorted(new, key=_arrival_order):
@@ -82,6 +81,23 @@ class MemoryMailbox:
             return False
         message.state = MessageState(uid, flags, step)
         return True
+
+    def add(self, emails: Sequence[StoredEmail]) -> list[int]:
+        """Show these messages too, in one step and in this order; return their UIDs."""
+        self.highest_mod_seq += 1
+        for email in emails:
+            self._append(email, self.highest_mod_seq)
+        return [self.uids[email.row.id] for email in emails]
+
+    def drop(self, uids: Iterable[int]) -> None:
+        """Show these messages no more, in one step."""
+        self.highest_mod_seq += 1
+        self._drop(uids, self.highest_mod_seq)
+
+    def _drop(self, uids: Iterable[int], step: int) -> None:
+        for uid in uids:
+            del self.uids[self.messages.pop(uid).email_id]
+            self.expunged.append((step, uid))
 
     def _append(self, email: StoredEmail, step: int) -> None:
         uid, self.uid_next = self.uid_next, self.uid_next + 1

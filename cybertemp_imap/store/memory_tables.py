@@ -7,15 +7,19 @@ at once, and mailboxes notice at their next refresh.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID, uuid4
 
+from cybertemp_imap.mime.render import render
 from cybertemp_imap.mime.row import EmailRow
 from cybertemp_imap.rules.bans import EXACT, Ban, SenderBans
 
 HASHED_PREFIX = "sha256:"
+
+Place = tuple[str, str]
+"""An owner and a folder."""
 
 
 @dataclass(slots=True)
@@ -44,6 +48,11 @@ class StoredEmail:
     row: EmailRow
     flags: tuple[str | None, ...]
 
+    @property
+    def place(self) -> Place:
+        """The owner, in lower case, and the folder."""
+        return self.row.owner.lower(), self.row.folder
+
 
 def hashed_token(token: str) -> str:
     """Return the form in which a token is kept hashed."""
@@ -58,7 +67,7 @@ class MemoryTables:
         self.tokens: dict[UUID, Token] = {}
         self.addresses: dict[str, UUID | None] = {}
         self.emails: dict[UUID, StoredEmail] = {}
-        self.places: dict[tuple[str, str], dict[UUID, StoredEmail]] = {}
+        self.places: dict[Place, dict[UUID, StoredEmail]] = {}
         self.bans: dict[UUID, Ban] = {}
         self.sender_bans = SenderBans()
         self.version = 0
@@ -86,13 +95,18 @@ class MemoryTables:
 
     def add_address(self, user_id: UUID | None, address: str) -> None:
         """Give an address to a user, or to nobody."""
-        self.addresses[address.lower()] = user_id
-        self.version += 1
+        self._give(address.lower(), user_id)
 
     def remove_address(self, address: str) -> None:
         """Take an address away; its mail stays where it is."""
+        self._give(address.lower(), None)
         self.addresses.pop(address.lower(), None)
+
+    def _give(self, address: str, user_id: UUID | None) -> None:
+        former = self.addresses.get(address)
+        self.addresses[address] = user_id
         self.version += 1
+        self._address_changed(address, {user for user in (former, user_id) if user is not None})
 
     def addresses_of(self, user_id: UUID) -> list[str]:
         """Return the addresses that a user owns, in lower case."""
@@ -102,9 +116,8 @@ class MemoryTables:
 
     def deliver(self, row: EmailRow, flags: Iterable[str | None] | None = ()) -> None:
         """Add a message."""
-        email = self.emails[row.id] = StoredEmail(row, tuple(flags or ()))
-        self.places.setdefault((row.owner.lower(), row.folder), {})[row.id] = email
-        self.version += 1
+        self._insert(StoredEmail(row, tuple(flags or ())))
+        self._tell(self._concerned(row.id))
 
     def flags_of(self, email_id: UUID) -> tuple[str | None, ...]:
         """Return the flags of a message as stored."""
@@ -114,15 +127,31 @@ class MemoryTables:
         """Replace the flags of a message, as another program would."""
         self.emails[email_id].flags = tuple(flags or ())
         self.version += 1
+        self._tell(self._concerned(email_id))
 
     def delete_elsewhere(self, email_id: UUID) -> None:
         """Delete a message, as another program would."""
-        row = self.emails.pop(email_id).row
-        place = (row.owner.lower(), row.folder)
-        del self.places[place][email_id]
-        if not self.places[place]:
-            del self.places[place]
+        concerned = self._concerned(email_id)
+        self._remove(email_id)
+        self._tell(concerned)
+
+    def _insert(self, email: StoredEmail) -> None:
+        self.emails[email.row.id] = email
+        self.places.setdefault(email.place, {})[email.row.id] = email
         self.version += 1
+
+    def _remove(self, email_id: UUID) -> StoredEmail:
+        email = self.emails.pop(email_id)
+        del self.places[email.place][email_id]
+        if not self.places[email.place]:
+            del self.places[email.place]
+        self.version += 1
+        return email
+
+    def _relocate(self, email_id: UUID, place: Place) -> None:
+        """Put a message elsewhere; its octets stay what they are."""
+        email = self._remove(email_id)
+        self._insert(StoredEmail(at(email.row, email_id, place), email.flags))
 
     # -- bans ---------------------------------------------------------------------------------------------------------
 
@@ -144,8 +173,23 @@ class MemoryTables:
     def _bans_changed(self) -> None:
         self.sender_bans = SenderBans.of(self.bans.values())
         self.version += 1
+        self._tell(None)
 
-    def visible(self, places: Iterable[tuple[str, str]]) -> dict[UUID, StoredEmail]:
+    # -- who is told --------------------------------------------------------------------------------------------------
+
+    def _concerned(self, email_id: UUID) -> set[int]:
+        """Return the numbers of the opened mailboxes that a change of a message concerns: none, while there are none."""
+        return set()
+
+    def _address_changed(self, address: str, users: Collection[UUID]) -> None:
+        """Tell of an address that these users have now or had before."""
+
+    def _tell(self, mailboxes: Collection[int] | None) -> None:
+        """Tell of a change to these mailboxes, or to any."""
+
+    # -- reading ------------------------------------------------------------------------------------------------------
+
+    def visible(self, places: Iterable[Place]) -> dict[UUID, StoredEmail]:
         """Return the messages kept in some places, without those of banned senders."""
         return {
             email_id: email
@@ -153,3 +197,8 @@ class MemoryTables:
             for email_id, email in self.places.get(place, {}).items()
             if not self.sender_bans.hides(email.row.from_addr)
         }
+
+
+def at(row: EmailRow, email_id: UUID, place: Place) -> EmailRow:
+    """Return a row for a message in another place, or of another id, that has the octets of this one."""
+    return replace(row, id=email_id, owner=place[0], folder=place[1], source=render(row))
