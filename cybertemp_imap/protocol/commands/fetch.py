@@ -39,7 +39,8 @@ async def run(session: ImapServer, command: Fetch) -> Completion:
         whole = await fetch_flags.send(session, ranges, items)
     else:
         whole = await _send(session, Plan(items, session.mailbox), session.mailbox.uids_at(ranges))
-    if not whole:
+    if not whole and not command.uid:
+        # RFC 2180 section 4.1.3; a UID that is not there is no error (RFC 9051 section 6.4.9).
         raise Refused(Refusal.EXPUNGE_ISSUED)
     return Completion("FETCH completed")
 
@@ -50,9 +51,13 @@ def _with_uid(command: Fetch) -> tuple[object, ...]:
 
 
 async def _send(session: ImapServer, plan: Plan, uids: Sequence[int]) -> bool:
-    """Send all messages; tell whether each of them was there."""
+    """Send all messages; tell whether each of them was there.
+
+    One that cannot be printed as asked for does not keep the others from being sent.
+    """
     mailbox = session.mailbox
-    sent = 0
+    found = 0
+    refused: Refused | None = None
     async for page in _ahead(mailbox, plan, uids):
         if plan.sets_seen:
             await _set_seen(mailbox, plan, page)
@@ -60,13 +65,19 @@ async def _send(session: ImapServer, plan: Plan, uids: Sequence[int]) -> bool:
             seq, flags = mailbox.view.seq_of(material.uid), mailbox.view.flags_of(material.uid)
             if seq is None or flags is None:
                 continue
-            session.outlet.write(plan.response(seq, flags, material))
-            sent += 1
+            found += 1
+            try:
+                session.outlet.write(plan.response(seq, flags, material))
+            except Refused as reason:
+                refused = reason
+                continue
             if plan.tells_flags:
                 mailbox.view.told_flags((material.uid,))
             await session.outlet.ready()
         plan.newly_seen.clear()
-    return sent == len(uids)
+    if refused is not None:
+        raise refused
+    return found == len(uids)
 
 
 async def _set_seen(mailbox: Mailbox, plan: Plan, page: Sequence[Material]) -> None:
