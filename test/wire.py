@@ -13,6 +13,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from twisted.cred.portal import Portal
+from twisted.logger import LogEvent, formatEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
 from cybertemp_imap.account import Account
@@ -272,11 +273,25 @@ class WireTestCase(SynchronousTestCase):
         """Start a server."""
         self.wire = Wire(**self.limits)
         self.store = self.wire.store
+        self._faults: list[str] = []
+        globalLogPublisher.addObserver(self._observe)
+        self.addCleanup(globalLogPublisher.removeObserver, self._observe)
+
+    def _observe(self, event: LogEvent) -> None:
+        if "trace" in event:
+            self._faults.append(formatEvent(event) or "")
+
+    def flush_faults(self) -> list[str]:
+        """Return what the log was told of unforeseen exceptions, which then do not fail the test."""
+        faults, self._faults = self._faults, []
+        return faults
 
     def tearDown(self) -> None:
         """Check everything that was sent."""
         self.wire.close()
         self.wire.check()
+        if self._faults:
+            self.fail("\n".join(self._faults))
 
     def assertStatus(self, answer: Answer, status: str, code: str | None = None) -> None:
         """Check the status and the response code of an answer."""
