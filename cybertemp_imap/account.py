@@ -66,7 +66,7 @@ class Account:
     # -- for our own commands -----------------------------------------------------------------------------------------
 
     async def listings(self) -> list[Listing]:
-        """Return every name that LIST can show, sorted with INBOX first; also those above mailboxes and subscriptions."""
+        """Return every name that LIST can show, INBOX first; also those above mailboxes and subscriptions."""
         user = self.identity.user_id
         entries = await self.store.list_mailboxes(user)
         self._subscriptions = await self.store.subscriptions(user)

@@ -21,10 +21,10 @@ from datetime import UTC, datetime
 from itertools import count
 from uuid import UUID
 
-from cybertemp_imap.errors import Refused, StoreUnavailable
+from cybertemp_imap.errors import StoreUnavailable
 from cybertemp_imap.mime.render import render
 from cybertemp_imap.mime.row import EmailRow, internal_date
-from cybertemp_imap.naming import INBOX, SPECIAL_USES, account_key, key_of, name_of
+from cybertemp_imap.naming import INBOX, SPECIAL_USES, account_key, is_name_of
 from cybertemp_imap.rendition import Rendition, make_rendition
 from cybertemp_imap.rules.flags import combine
 from cybertemp_imap.store.interface import (
@@ -106,7 +106,7 @@ class MemoryStore(MemoryTables):
         owners = {account, *addresses}
         found.update({place: None for place in self.places if place[0] in owners and place not in found})
         found.update({place: use for place, use in self._folders.items() if place[0] in owners})
-        return [MailboxEntry(*place, use) for place, use in found.items() if _has_name(user_id, *place)]
+        return [MailboxEntry(*place, use) for place, use in found.items() if is_name_of(user_id, *place)]
 
     async def subscriptions(self, user_id: UUID) -> dict[str, bool]:
         """Return what the user has said by SUBSCRIBE and UNSUBSCRIBE, by mailbox name."""
@@ -285,15 +285,7 @@ class MemoryStore(MemoryTables):
     def _metadata(self, uid: int, email: StoredEmail) -> Metadata:
         made = self._rendition(email)
         date = _wire_date(internal_date(email.row))
-        return Metadata(uid, email.row.id, date, made.size, made.envelope, made.body, made.body_structure)
-
-
-def _has_name(user_id: UUID, owner: str, folder: str) -> bool:
-    """Tell whether a mailbox can be named by a client, and the name means no other mailbox."""
-    try:
-        return key_of(user_id, name_of(owner, folder)) == (owner, folder)
-    except Refused:
-        return False
+        return Metadata(uid, str(email.row.id), date, made.size, made.envelope, made.body, made.body_structure)
 
 
 def _weight(row: EmailRow) -> int:

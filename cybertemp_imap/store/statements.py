@@ -70,7 +70,7 @@ TOTAL_SIZE = """
 # -- messages ---------------------------------------------------------------------------------------------------------
 
 METADATA = """
-    SELECT m.uid, m.email_id,
+    SELECT m.uid, m.email_id::text,
            to_char(m.internal_date AT TIME ZONE 'UTC', 'DD-Mon-YYYY HH24:MI:SS "+0000"'),
            r.size, r.envelope, r.body, r.body_structure
     FROM imap.held b JOIN imap.message m ON m.mailbox_id = b.id

@@ -9,11 +9,10 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from typing import TYPE_CHECKING
 
-from twisted.internet.defer import Deferred
-
 from cybertemp_imap.errors import Refusal, Refused
 from cybertemp_imap.protocol.command import Attribute, Fetch
-from cybertemp_imap.protocol.commands import fetch_flags
+from cybertemp_imap.protocol.commands import fetch_flags, fetch_metadata
+from cybertemp_imap.protocol.commands.ahead import ahead
 from cybertemp_imap.protocol.commands.fetch_items import Material, Plan
 from cybertemp_imap.protocol.commands.sets import positions_of
 from cybertemp_imap.protocol.rule import Bad, Completion
@@ -37,6 +36,8 @@ async def run(session: ImapServer, command: Fetch) -> Completion:
     items = command.items if not command.uid else _with_uid(command)
     if fetch_flags.suffices(items):
         whole = await fetch_flags.send(session, ranges, items)
+    elif fetch_metadata.suffices(items):
+        whole = await fetch_metadata.send(session, session.mailbox.uids_at(ranges), items)
     else:
         whole = await _send(session, Plan(items, session.mailbox), session.mailbox.uids_at(ranges))
     if not whole and not command.uid:
@@ -58,7 +59,7 @@ async def _send(session: ImapServer, plan: Plan, uids: Sequence[int]) -> bool:
     mailbox = session.mailbox
     found = 0
     refused: Refused | None = None
-    async for page in _ahead(mailbox, plan, uids):
+    async for page in ahead(_pages(mailbox, plan, uids)):
         if plan.sets_seen:
             await _set_seen(mailbox, plan, page)
         for material in page:
@@ -93,22 +94,10 @@ async def _set_seen(mailbox: Mailbox, plan: Plan, page: Sequence[Material]) -> N
         mailbox.view.told_flags(unseen)
 
 
-async def _ahead(mailbox: Mailbox, plan: Plan, uids: Sequence[int]) -> AsyncIterator[list[Material]]:
-    """Read pages, each while the one before is being worked on."""
-    spans = _spans(mailbox, plan, uids)
-    coming = Deferred.fromCoroutine(_next(mailbox, plan, spans))
-    try:
-        while (page := await coming) is not None:
-            coming = Deferred.fromCoroutine(_next(mailbox, plan, spans))
-            yield page
-    finally:
-        # Whatever is under way when the client leaves, or when this one failed, is of no use to anybody.
-        coming.addErrback(lambda _failure: None)
-
-
-async def _next(mailbox: Mailbox, plan: Plan, spans: AsyncIterator[Sequence[int]]) -> list[Material] | None:
-    span = await anext(spans, None)
-    return None if span is None else await plan.read(mailbox.shared.store, mailbox.shared.ref, span)
+async def _pages(mailbox: Mailbox, plan: Plan, uids: Sequence[int]) -> AsyncIterator[list[Material]]:
+    """Read what is asked for."""
+    async for span in _spans(mailbox, plan, uids):
+        yield await plan.read(mailbox.shared.store, mailbox.shared.ref, span)
 
 
 async def _spans(mailbox: Mailbox, plan: Plan, uids: Sequence[int]) -> AsyncIterator[Sequence[int]]:
