@@ -274,8 +274,9 @@ class WireTestCase(SynchronousTestCase):
         self.wire = Wire(**self.limits)
         self.store = self.wire.store
         self._faults: list[str] = []
-        globalLogPublisher.addObserver(self._observe)
-        self.addCleanup(globalLogPublisher.removeObserver, self._observe)
+        observer: Any = self._observe
+        globalLogPublisher.addObserver(observer)
+        self.addCleanup(globalLogPublisher.removeObserver, observer)
 
     def _observe(self, event: LogEvent) -> None:
         if "trace" in event:

@@ -22,10 +22,10 @@ PIECE = 64 * 1024
 class _Threads:
     """A thread pool that has none: work is done at once."""
 
-    def callInThreadWithCallback(self, done: Callable[[bool, Any], None], work: Callable[[], Any]) -> None:
+    def callInThreadWithCallback(self, done: Callable[[bool, Any], None], work: Callable[..., Any], *args: Any) -> None:
         """Do the work and tell what came of it."""
         try:
-            result = work()
+            result = work(*args)
         except Exception:
             done(False, Failure())
         else:
