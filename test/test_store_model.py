@@ -172,8 +172,9 @@ class StoreMachine(RuleBasedStateMachine):
         """Compare what a client knows with the model, with the counts, and with what its UIDs stood for before."""
         shown: dict[UUID, frozenset[str]] = {}
         for metadata in run(self.store.metadata(client.mailbox, sorted(client.known))):
-            assert client.identities.setdefault(metadata.uid, metadata.email_id) == metadata.email_id
-            shown[UUID(metadata.email_id)] = client.known[metadata.uid]
+            email_id = UUID(metadata.email_id)
+            assert client.identities.setdefault(metadata.uid, email_id) == email_id
+            shown[email_id] = client.known[metadata.uid]
         assert shown == self.visible(client)
         assert len(shown) == len(client.known)
         counts = run(self.store.status(client.mailbox, False))
