@@ -14,7 +14,7 @@ from bench.servers import Server
 
 _SECONDS = 12
 _RATE = 400
-_SHOWN = 25
+_SHOWN = 20
 
 
 def py_spy() -> str | None:
@@ -43,17 +43,26 @@ def profile(server: Server, scenario: Scenario, folder: Path) -> str:
 
 
 def _table(folded: str) -> str:
-    """Sum up stacks: for each function the share of samples it was the innermost of, and that it was in at all."""
+    """Sum up stacks: for each function the share of samples it was the innermost of, and that it was in at all.
+
+    Of those that only call others, the ones of this project are shown. Threads that wait for work are left out.
+    """
     own: Counter[str] = Counter()
     within: Counter[str] = Counter()
     total = 0
     for line in folded.splitlines():
         stack, _, count = line.rpartition(" ")
-        frames = [frame for frame in stack.split(";") if frame]
+        frames = stack.split(";")
+        if frames[-1].startswith("Condition.wait"):
+            continue
         total += int(count)
         own[frames[-1]] += int(count)
         for frame in set(frames):
             within[frame] += int(count)
-    chosen = sorted(within, key=lambda frame: -max(own[frame] * 3, within[frame]))[:_SHOWN]
-    rows = [f"{own[frame] / total:6.1%} {within[frame] / total:7.1%}  {frame}" for frame in chosen]
+    callers = [frame for frame, _ in within.most_common() if "cybertemp_imap/" in frame and "bench/" not in frame]
+    chosen = {frame for frame, _ in own.most_common(_SHOWN)} | set(callers[:_SHOWN])
+    rows = [
+        f"{own[frame] / total:6.1%} {within[frame] / total:7.1%}  {frame}"
+        for frame in sorted(chosen, key=lambda frame: (-own[frame], -within[frame]))
+    ]
     return "\n".join(["  self  within  function", *rows])

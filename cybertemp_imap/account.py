@@ -68,18 +68,22 @@ class Account:
     # -- for our own commands -----------------------------------------------------------------------------------------
 
     async def listings(self) -> list[Listing]:
-        """Return every name that LIST can show, sorted with INBOX first; also names that only have children."""
+        """Return every name that LIST can show, INBOX first; also those above mailboxes and subscriptions."""
         user = self.identity.user_id
         entries = await self.store.list_mailboxes(user)
         self._subscriptions = await self.store.subscriptions(user)
         special = {name_of(entry.owner, entry.folder): entry.special_use for entry in entries}
-        subscribed = {name for name, told in self._subscriptions.items() if told}
-        parents = set(parents_of([*special, *subscribed]))
+        told = {name for name, said in self._subscriptions.items() if said}
         with_children = set(parents_of(special))
         return [
-            Listing(name, name in special, self.isSubscribed(name), name in with_children, special.get(name))
-            for name in sorted({*special, *subscribed, *parents}, key=lambda name: (name != INBOX, name))
-            if name in special or name in with_children or name in subscribed
+            Listing(
+                name,
+                name in special,
+                name in told or (name in special and self.isSubscribed(name)),
+                name in with_children,
+                special.get(name),
+            )
+            for name in sorted({*special, *told, *parents_of([*special, *told])}, key=lambda n: (n != INBOX, n))
         ]
 
     async def find(self, name: str) -> MailboxRef:
@@ -166,7 +170,11 @@ class Account:
 
         async def matching() -> list[tuple[str, Listing]]:
             pattern = ListPattern(ref, wildcard)
-            return [(entry.name, entry) for entry in await self.listings() if pattern.matches(entry.name)]
+            return [
+                (entry.name, entry)
+                for entry in await self.listings()
+                if (entry.exists or entry.has_children or entry.subscribed) and pattern.matches(entry.name)
+            ]
 
         return Deferred.fromCoroutine(matching())
 

@@ -172,6 +172,9 @@ class Settings:
     #: All literals of one command together.
     command_limit: int = _setting("IMAP_COMMAND_LIMIT", _whole(65536, 64 * _MEBIBYTE), _MEBIBYTE)
 
+    #: One message that a client appends.
+    append_limit: int = _setting("IMAP_APPEND_LIMIT", _whole(65536, 1024 * _MEBIBYTE), 25 * _MEBIBYTE)
+
     #: From the connection to a successful login, however busy the client is.
     login_timeout: float = _setting("IMAP_LOGIN_TIMEOUT", _seconds(1, _DAY), 60.0)
     #: RFC 9051 section 5.4 asks for at least 30 minutes.

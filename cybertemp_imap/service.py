@@ -9,6 +9,7 @@ from __future__ import annotations
 import atexit
 import dataclasses
 import errno
+import gc
 import os
 import sys
 from collections.abc import Awaitable, Callable
@@ -125,6 +126,10 @@ class ImapService(MultiService):
         except BaseException:
             await self._release()
             raise
+        # What was made by importing and starting stays for good: a full collection that walks it over and over again
+        # would hold the reactor for tens of milliseconds each time.
+        gc.collect()
+        gc.freeze()
         self._gate.open(factory)
         for port in self._ports:
             _reading(port, True)

@@ -109,9 +109,15 @@ class SharedMailbox:
     ) -> FlagChange:
         """Change flags in the store; ``view``'s session counts as told where the outcome is what it can compute.
 
+        That it can where it knew the flags before: what others changed and it was not told of yet is still to be told.
+
         Raises NO_SUCH_MAILBOX when the mailbox is gone.
         """
-        expected = {uid: known.names for uid in uids if (known := self.messages.flags_of(uid)) is not None}
+        expected = {
+            uid: known.names
+            for uid in uids
+            if (known := self.messages.flags_of(uid)) is not None and not view.is_untold(uid)
+        }
         outcome = await self.store.store_flags(self.ref, uids, mode, flags, unchanged_since)
         if outcome is None:
             self._lose()

@@ -94,6 +94,10 @@ class View:
         start = bisect_left(self._messages.uids, first)
         self.recent.update(self._messages.uids[start:])
 
+    def is_untold(self, uid: int) -> bool:
+        """Tell whether a message's flags changed since the session was told them."""
+        return uid in self._flags
+
     def told_flags(self, uids: Iterable[int]) -> None:
         """Take note that the session has just been sent the flags these messages have now."""
         self._flags.difference_update(uids)

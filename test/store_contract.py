@@ -177,7 +177,7 @@ class StoreContract(TestCase):
     async def contents(self, mailbox: MailboxRef) -> dict[UUID, int]:
         """Refresh a mailbox and return the UID of each message in it, by UID."""
         found = await self.store.metadata(mailbox, await self.uids(mailbox))
-        return {metadata.email_id: metadata.uid for metadata in found}
+        return {UUID(metadata.email_id): metadata.uid for metadata in found}
 
     async def state(self, mailbox: MailboxRef, row: EmailRow) -> MessageState:
         """Refresh a mailbox and return the state of one message in it."""

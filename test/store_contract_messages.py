@@ -69,7 +69,7 @@ class MessageContract(MessageCase):
             self.assertEqual([metadata.uid for metadata in found], list(range(1, len(VARIED) + 1)))
             for metadata, row in zip(found, VARIED, strict=True):
                 made = make_rendition(render(row))
-                self.assertEqual(metadata.email_id, row.id)
+                self.assertEqual(metadata.email_id, str(row.id))
                 self.assertEqual(metadata.size, len(render(row)))
                 self.assertEqual(
                     (metadata.size, metadata.envelope, metadata.body, metadata.body_structure),

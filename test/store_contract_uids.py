@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import timedelta
-from uuid import UUID
 
 from cybertemp_imap.naming import INBOX
 from cybertemp_imap.store.interface import FlagMode, MailboxRef
@@ -259,11 +258,11 @@ class DatesContract(StoreContract):
     async def test_internal_date_form(self) -> None:
         """INTERNALDATE is in UTC, its day in two digits, its month in English."""
         months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
-        expected: dict[UUID, bytes] = {}
+        expected: dict[str, bytes] = {}
         for number, month in enumerate(months, 1):
             row = letter()
             moment = BASE.replace(year=1999, month=number, day=number + 3, hour=23, minute=5, second=9)
-            expected[row.id] = f"{number + 3:02}-{month}-1999 23:05:09 +0000".encode()
+            expected[str(row.id)] = f"{number + 3:02}-{month}-1999 23:05:09 +0000".encode()
             await self.deliver(replace(row, timestamp=moment + timedelta(microseconds=999_999)))
         mailbox = await self.find()
         found = await self.store.metadata(mailbox, await self.uids(mailbox))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial import unittest
 
@@ -97,6 +97,7 @@ class AddressTests(unittest.SynchronousTestCase):
         found = parse_addresses(b", ".join(b"%s%d@b.c" % (b"x" * 200, number) for number in range(10_000)))
         self.assertEqual(found[-1].host, b"b.c")
 
+    @settings(deadline=None)
     @given(ADDRESSES)
     def test_any_octets(self, value: bytes) -> None:
         """Never raises; groups are opened and closed in turn."""
@@ -142,6 +143,7 @@ class EnvelopeTests(unittest.SynchronousTestCase):
         self.assertEqual(node[5], [[None, None, b"a", b"b"], [None, None, b"c", b"d"]])
         self.assertEqual(node[1], b"one")
 
+    @settings(deadline=None)
     @given(
         st.lists(
             st.tuples(st.sampled_from([b"From", b"to", b"CC", b"Subject", b"Date", b"X", b"Message-ID"]), ADDRESSES)

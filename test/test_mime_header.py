@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import email.header
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial import unittest
 
@@ -49,6 +49,7 @@ class FieldTests(unittest.SynchronousTestCase):
         found = list(fields(HEADER.replace(b"\r\n", b"\n")))
         self.assertEqual([unfold(field.value) for field in found], [b"one\tby two", b"a@b", b"x  y", b"three", b""])
 
+    @settings(deadline=None)
     @given(BLOCKS)
     def test_pick_agrees(self, header: bytes) -> None:
         """For any octets the quick search finds the fields that the full one finds."""
@@ -77,6 +78,7 @@ class SubsetTests(unittest.SynchronousTestCase):
         """A last field without a line end gets one, so that the empty line is one."""
         self.assertEqual(subset(b"From: a\r\nTo: b", [b"to"], False), b"To: b\r\n\r\n")
 
+    @settings(deadline=None)
     @given(BLOCKS, st.lists(st.sampled_from([b"From", b"To", b"X-A"])), st.booleans())
     def test_partition(self, header: bytes, names: list[bytes], exclude: bool) -> None:
         """Named fields and the others together are all fields; each answer ends in an empty line."""
@@ -110,12 +112,14 @@ class EncodedWordTests(unittest.SynchronousTestCase):
         ):
             self.assertEqual(decode_words(value), text, value)
 
+    @settings(deadline=None)
     @given(st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Zs", "Zl", "Zp", "Cs"]), max_size=100))
     def test_agrees_with_standard_library(self, text: str) -> None:
         """What the standard library encodes is decoded to the same text, however it folds it."""
         encoded = email.header.Header(text, "utf-8", maxlinelen=75).encode()
         self.assertEqual(decode_words(unfold(encoded.encode())), text)
 
+    @settings(deadline=None)
     @given(
         st.binary() | st.lists(st.sampled_from([b"=?", b"utf-8", b"?", b"q", b"B", b"?=", b" ", b"=E9"])).map(b"".join)
     )
@@ -145,6 +149,7 @@ class CharsetTests(unittest.SynchronousTestCase):
         ):
             self.assertEqual(codec_for(name), codec, name)
 
+    @settings(deadline=None)
     @given(
         st.binary(),
         st.sampled_from([b"utf-7", b"utf-16", b"utf-8", b"gb2312", b"iso-2022-jp", b"hz", b"nonsense", None]),
@@ -193,6 +198,7 @@ class ParameterTests(unittest.SynchronousTestCase):
         _, params = split_value(b"a/b" + b"".join(b"; p%d*0*=x" % number for number in range(50_000)))
         self.assertEqual(len(params), MAX_PARAMETERS)
 
+    @settings(deadline=None)
     @given(
         st.binary()
         | st.lists(st.sampled_from([b";", b"a", b"*", b"0", b"1", b"=", b'"', b"'", b"%41", b" "])).map(b"".join)

@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator
 from email.message import EmailMessage
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial import unittest
 
@@ -259,6 +259,7 @@ class LimitTests(unittest.SynchronousTestCase):
 class PropertyTests(unittest.SynchronousTestCase):
     """What holds for any octets."""
 
+    @settings(deadline=None)
     @given(MESSAGES)
     def test_offsets(self, message: bytes) -> None:
         """Parts lie within their parent in order and do not overlap; composite types have children, others none."""
@@ -276,11 +277,13 @@ class PropertyTests(unittest.SynchronousTestCase):
                 child = part.children[0]
                 self.assertEqual((child.header_start, child.body_end), (part.body_start, part.body_end))
 
+    @settings(deadline=None)
     @given(st.binary(max_size=300))
     def test_arbitrary(self, message: bytes) -> None:
         """Never raises."""
         make_rendition(message)
 
+    @settings(deadline=None)
     @given(
         st.recursive(
             st.sampled_from(["plain", "html"]),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial import unittest
 
@@ -114,6 +114,7 @@ class SectionTests(unittest.SynchronousTestCase):
         self.assertEqual(get(b"Subject: x\r\n", "TEXT"), b"")
         self.assertEqual(get(b"Subject: x\r\n", "1"), b"")
 
+    @settings(deadline=None)
     @given(MESSAGES)
     def test_sections_make_the_message(self, message: bytes) -> None:
         """HEADER and TEXT together are the message, of any octets and of any message within."""
@@ -130,6 +131,7 @@ class SectionTests(unittest.SynchronousTestCase):
             if header is not None and text is not None:
                 self.assertEqual(header + text, whole)
 
+    @settings(deadline=None)
     @given(MESSAGES, st.lists(st.integers(-1, 4), max_size=5).map(tuple), st.sampled_from(Section))
     def test_any_request(self, message: bytes, part: tuple[int, ...], name: Section) -> None:
         """Never raises; only parts that exist are answered."""
@@ -138,6 +140,7 @@ class SectionTests(unittest.SynchronousTestCase):
         if octets is not None and part:
             self.assertIn(part, dict(numbered(root)))
 
+    @settings(deadline=None)
     @given(MESSAGES)
     def test_every_leaf_has_a_number(self, message: bytes) -> None:
         """No part is out of reach."""
@@ -188,6 +191,7 @@ class BinaryTests(unittest.SynchronousTestCase):
         for data, expected in ((b"a= \r\nb", b"ab"), (b"a=", b"a"), (b"=zz=3d", b"=zz="), (b"a \t\nb", b"a\nb")):
             self.assertEqual(decode_quoted_printable(data), expected, data)
 
+    @settings(deadline=None)
     @given(st.binary())
     def test_any_octets(self, data: bytes) -> None:
         """Never raises."""

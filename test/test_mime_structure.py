@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial import unittest
 
@@ -143,6 +143,7 @@ class BodyStructureTests(unittest.SynchronousTestCase):
             body_structure(parse(message), message)[0], b'("message" "delivery-status" NIL NIL NIL "7bit" 6)'
         )
 
+    @settings(deadline=None)
     @given(MESSAGES)
     def test_agrees_with_parts(self, message: bytes) -> None:
         """For any octets both forms are valid and tell the parts; every size is what its section answers with."""
@@ -155,6 +156,7 @@ class BodyStructureTests(unittest.SynchronousTestCase):
             assert octets is not None
             self.assertEqual(len(octets), expected.size)
 
+    @settings(deadline=None)
     @given(VALUES, VALUES, VALUES, VALUES)
     def test_any_values(self, disposition: bytes, language: bytes, content_type: bytes, other: bytes) -> None:
         """Whatever content fields hold, both forms are valid."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial import unittest
 
@@ -104,6 +104,7 @@ class StringTests(unittest.SynchronousTestCase):
         self.assertEqual(nstring(b"NIL"), b'"NIL"')
         self.assertEqual(literal(b"ab"), b"{2}\r\nab")
 
+    @settings(deadline=None)
     @given(st.binary())
     def test_reads_back(self, value: bytes) -> None:
         """Whatever is printed reads back as itself, NUL apart."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import given, settings
 from twisted.trial import unittest
 
 from cybertemp_imap.mime.parse import parse
@@ -44,11 +44,13 @@ class RenditionTests(unittest.SynchronousTestCase):
         leaves = check_body(read_wire(rendition.body), False)
         self.assertEqual(leaves, check_body(read_wire(rendition.body_structure), True))
 
+    @settings(deadline=None)
     @given(MESSAGES)
     def test_any_octets(self, message: bytes) -> None:
         """Valid for any octets."""
         self.check(message)
 
+    @settings(deadline=None)
     @given(ROWS)
     def test_any_row(self, row: EmailRow) -> None:
         """Valid for any row."""

@@ -134,7 +134,7 @@ class StoreMachine(RuleBasedStateMachine):
         assert change is not None
         named = frozenset(flags)
         for metadata in run(self.store.metadata(client.mailbox, [state.uid for state in change.messages])):
-            mail = self.mail[metadata.email_id]
+            mail = self.mail[UUID(metadata.email_id)]
             mail.flags = {"": named, "+": mail.flags | named, "-": mail.flags - named}[mode]
         self.catch_up(number)
         assert {state.uid for state in change.messages} == uids & set(client.known)
@@ -172,8 +172,9 @@ class StoreMachine(RuleBasedStateMachine):
         """Compare what a client knows with the model, with the counts, and with what its UIDs stood for before."""
         shown: dict[UUID, frozenset[str]] = {}
         for metadata in run(self.store.metadata(client.mailbox, sorted(client.known))):
-            assert client.identities.setdefault(metadata.uid, metadata.email_id) == metadata.email_id
-            shown[metadata.email_id] = client.known[metadata.uid]
+            email_id = UUID(metadata.email_id)
+            assert client.identities.setdefault(metadata.uid, email_id) == email_id
+            shown[email_id] = client.known[metadata.uid]
         assert shown == self.visible(client)
         assert len(shown) == len(client.known)
         counts = run(self.store.status(client.mailbox, False))

@@ -5,11 +5,19 @@ from __future__ import annotations
 import html
 import re
 
-_TAG = re.compile(r"<(?:(!--)|[!?][^<>]*>|(/?)([a-zA-Z][^\s/<>]{0,40})[^<>]*>)")
-_HIDDEN = {name: re.compile(f"</{name}[^<>]*>", re.IGNORECASE) for name in ("script", "style", "title", "template")}
-_BREAKING = re.compile(
-    r"address|article|blockquote|br|div|d[dlt]|h[1-6]|hr|li|[ou]l|p|pre|section|table|t[dhr]", re.IGNORECASE
+_UNSHOWN = re.compile(r"<(?:!--|(script|style|title|template)(?=[\s/>])[^<>]*>)", re.IGNORECASE | re.ASCII)
+_ENDS = {
+    "": re.compile("-->"),
+    **{
+        name: re.compile(f"</{name}[^<>]*>", re.IGNORECASE | re.ASCII)
+        for name in ("script", "style", "title", "template")
+    },
+}
+_BREAK = re.compile(
+    r"</?(?:address|article|blockquote|br|div|d[dlt]|h[1-6]|hr|li|[ou]l|p|pre|section|table|t[dhr])(?=[\s/>])[^<>]*>",
+    re.IGNORECASE | re.ASCII,
 )
+_TAG = re.compile(r"<[!?/a-zA-Z][^<>]*>")
 
 
 def text_of(document: str) -> str:
@@ -17,19 +25,18 @@ def text_of(document: str) -> str:
 
     A comment or hidden element that is not closed hides all the rest.
     """
-    pieces: list[str] = []
+    return html.unescape(_TAG.sub("", _BREAK.sub("\n", _shown(document))))
+
+
+def _shown(document: str) -> str:
+    """``document`` without comments and elements that are not for reading."""
+    pieces = []
     at = 0
-    while match := _TAG.search(document, at):
-        pieces.append(document[at : match.start()])
-        at = match.end()
-        name = match[3] or ""
-        if match[1]:
-            found = document.find("-->", at)
-            at = len(document) if found < 0 else found + 3
-        elif not match[2] and name.lower() in _HIDDEN:
-            end = _HIDDEN[name.lower()].search(document, at)
-            at = end.end() if end else len(document)
-        elif _BREAKING.fullmatch(name):
-            pieces.append("\n")
+    while start := _UNSHOWN.search(document, at):
+        pieces.append(document[at : start.start()])
+        end = _ENDS[(start[1] or "").lower()].search(document, start.end())
+        if end is None:
+            return "".join(pieces)
+        at = end.end()
     pieces.append(document[at:])
-    return html.unescape("".join(pieces))
+    return "".join(pieces)

@@ -18,6 +18,11 @@ AFTER_LOGIN = (
     b"ESEARCH",
     b"SEARCHRES",
     b"WITHIN",
+    b"IDLE",
+    b"UIDPLUS",
+    b"MOVE",
+    b"MULTIAPPEND",
+    b"CREATE-SPECIAL-USE",
 )
 
 
@@ -31,4 +36,5 @@ def capabilities(session: ImapServer) -> dict[bytes, Any]:
             found[b"LOGINDISABLED"] = None
         return found
     found.update(dict.fromkeys(AFTER_LOGIN))
+    found[b"APPENDLIMIT"] = [b"%d" % session.limits.append_limit]
     return found

@@ -18,6 +18,9 @@ class Limits:
     command_limit: int = 1024 * 1024
     """Octets of all literals of one command."""
 
+    append_limit: int = 25 * 1024 * 1024
+    """Octets of one message that APPEND takes."""
+
     login_timeout: float = 60.0
     """From the connection to a login, however busy the client is."""
     idle_timeout: float = 1800.0

@@ -2,10 +2,14 @@
 
 A client that reads slowly, or not at all, costs at most the transport's buffer and one page of an answer: commands that
 send much call :meth:`Outlet.ready` between pieces, and wait there until the client has taken in what it was sent.
+
+The transport is given a little at a time and asks for more when that is gone, so a client that takes in anything within
+the time-out is told from one that takes in nothing, however much waits for it.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from typing import Any
 
@@ -15,6 +19,9 @@ from zope.interface import implementer
 
 from cybertemp_imap.pace import Pace
 
+PIECE = 64 * 1024
+"""Octets given to the transport at a time."""
+
 
 class Gone(Exception):
     """The client is no longer there; what was to be sent to it is of no use."""
@@ -22,16 +29,21 @@ class Gone(Exception):
 
 @implementer(IPushProducer)
 class Outlet:
-    """Writes to a transport, as the producer that the transport pauses when its buffer is full."""
+    """Writes to a transport, as the producer that the transport pauses when its buffer is full.
+
+    ``closed`` tells that nothing more can be sent; what was sent before may still be on its way.
+    """
 
     def __init__(self, transport: Any, reactor: Any, stall_timeout: float, on_stall: Callable[[], None]) -> None:
-        """``on_stall`` is called when the buffer has stayed full for ``stall_timeout`` seconds."""
+        """``on_stall`` is called when the client has taken in nothing for ``stall_timeout`` seconds."""
         self._transport = transport
         self._reactor = reactor
         self._stall_timeout = stall_timeout
         self._on_stall = on_stall
+        self._held: deque[memoryview] = deque()
         self._waiting: Deferred[None] | None = None
         self._paused = False
+        self._finished = False
         self._timer: Any = None
         self.closed = False
         self.octets = 0
@@ -40,8 +52,13 @@ class Outlet:
 
     def write(self, data: bytes) -> None:
         """Send; nothing happens once the connection is closed."""
-        if not self.closed:
-            self.octets += len(data)
+        if self.closed:
+            return
+        self.octets += len(data)
+        if self._paused or len(data) > PIECE:
+            self._held.append(memoryview(data))
+            self._feed()
+        else:
             self._transport.write(data)
 
     async def ready(self) -> None:
@@ -57,46 +74,72 @@ class Outlet:
     def close(self) -> None:
         """Close the connection when all is sent."""
         if not self.closed:
-            # A paused producer would keep the transport from closing after its last octet.
-            self._transport.unregisterProducer()
-            self._transport.loseConnection()
-            self._end()
+            self.closed = True
+            self._wake()
+            if not self._held:
+                self._finish()
 
     def lost(self) -> None:
         """Take note that the connection is gone."""
-        self._end()
-
-    def _end(self) -> None:
-        self.closed = True
+        self.closed = self._finished = True
+        self._held.clear()
         self._stop_timer()
         self._wake()
+
+    def _feed(self) -> None:
+        """Give the transport what it takes."""
+        while self._held and not self._paused:
+            data = self._held.popleft()
+            if len(data) > PIECE:
+                self._held.appendleft(data[PIECE:])
+            self._transport.write(bytes(data[:PIECE]))
+
+    def _finish(self) -> None:
+        """Leave the last octets to the transport, which may not take for ever either."""
+        if not self._finished:
+            self._finished = True
+            self._start_timer()
+            # A producer would keep the transport from closing after its last octet.
+            self._transport.unregisterProducer()
+            self._transport.loseConnection()
 
     # -- IPushProducer ------------------------------------------------------------------------------------------------
 
     def pauseProducing(self) -> None:
         """Hold back: the transport's buffer is full."""
         self._paused = True
-        if self._timer is None:
-            self._timer = self._reactor.callLater(self._stall_timeout, self._stalled)
+        self._start_timer()
 
     def resumeProducing(self) -> None:
         """Go on: the client has taken in what was sent."""
         self._paused = False
         self._stop_timer()
-        self._wake()
+        self._feed()
+        if self._paused:
+            return
+        if self.closed:
+            self._finish()
+        else:
+            self._wake()
 
     def stopProducing(self) -> None:
         """Stop: the connection is gone."""
         self.lost()
 
-    def _stalled(self) -> None:
-        self._timer = None
-        self._on_stall()
+    # -- waiting ------------------------------------------------------------------------------------------------------
+
+    def _start_timer(self) -> None:
+        if self._timer is None:
+            self._timer = self._reactor.callLater(self._stall_timeout, self._stalled)
 
     def _stop_timer(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+
+    def _stalled(self) -> None:
+        self._timer = None
+        self._on_stall()
 
     def _wake(self) -> None:
         if self._waiting is not None:

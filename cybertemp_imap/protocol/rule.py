@@ -38,10 +38,12 @@ class CommandRule:
     """A command's place in the dispatch tables.
 
     ``states``: where it is allowed. ``expunge``: whether EXPUNGE may be sent before its answer, which RFC 9051 section
-    7.5.1 forbids for FETCH, STORE and SEARCH.
+    7.5.1 forbids for FETCH, STORE and SEARCH. ``streams``: whether its answer comes in pieces; a fault of the server
+    after the first of them ends the connection, lest a part be taken for the whole.
     """
 
     name: str
     states: tuple[str, ...]
     run: Run
     expunge: bool = True
+    streams: bool = False

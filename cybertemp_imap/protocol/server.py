@@ -1,4 +1,4 @@
-"""One IMAP connection: commands in, one at a time and in order, answers out.
+"""One IMAP session: commands in, one at a time and in order, answers out.
 
 A subclass of Twisted's ``IMAP4Server`` that keeps its portal, challengers, account, states, ``state_COMMAND`` tables,
 greeting and time-outs, and replaces how lines are read, arguments parsed and commands carried out. An entry of the
@@ -11,14 +11,11 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Callable, Sequence
-from typing import Any, ClassVar
+from typing import Any
 
 from twisted.cred.portal import Portal
-from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import ISSLTransport
-from twisted.logger import Logger
 from twisted.mail import imap4
-from twisted.python.failure import Failure
 
 from cybertemp_imap.account import Account
 from cybertemp_imap.errors import Refusal, Refused, StoreUnavailable
@@ -26,139 +23,55 @@ from cybertemp_imap.mailbox import Mailbox
 from cybertemp_imap.protocol import responses
 from cybertemp_imap.protocol.capability import capabilities
 from cybertemp_imap.protocol.command import Command
-from cybertemp_imap.protocol.commands.table import RULES, name_of
-from cybertemp_imap.protocol.grammar.parse import UnknownCommand, parse_command
+from cybertemp_imap.protocol.commands import append
+from cybertemp_imap.protocol.commands.append import Incoming
+from cybertemp_imap.protocol.commands.table import APPEND_RULE, RULES, name_of
+from cybertemp_imap.protocol.connection import Connection
+from cybertemp_imap.protocol.faultlog import trace
+from cybertemp_imap.protocol.grammar.append import awaits_message
+from cybertemp_imap.protocol.grammar.parse import UnknownCommand, parse_command, parse_tag
 from cybertemp_imap.protocol.limits import Limits
-from cybertemp_imap.protocol.outlet import Gone, Outlet
+from cybertemp_imap.protocol.outlet import Gone
 from cybertemp_imap.protocol.reader import (
-    CommandReader,
     CommandReady,
     ContinuationWanted,
     Event,
     LineTooLong,
+    LiteralChunk,
+    LiteralDecision,
     LiteralRefused,
+    LiteralStarted,
     Runaway,
 )
-from cybertemp_imap.protocol.rule import Bad, CommandRule, Completion
+from cybertemp_imap.protocol.rule import SELECTED, Bad, CommandRule, Completion
 from cybertemp_imap.protocol.tokens import SyntaxFault
 
-READ_AHEAD = 64 * 1024
-"""Octets taken from the socket beyond the command in hand, before reading pauses."""
-
-# Some clients and middle boxes send a server's answers back.
-_ECHO = re.compile(rb"(?:\*|\+|OK|NO|BAD)(?: |$)|[^ ]+ (?:OK|NO|BAD)(?: |$)", re.IGNORECASE)
+# Some clients and middle boxes send a server's answers back, with their tag or without. The latter is looked for first:
+# ``OK DELETE completed`` would be a command.
+_ECHO_UNTAGGED = re.compile(rb"(?:\*|\+|OK|NO|BAD)(?: |$)", re.IGNORECASE)
+_ECHO_TAGGED = re.compile(rb"[^ ]+ (?:OK|NO|BAD)(?: |$)", re.IGNORECASE)
 _HTTP = re.compile(rb"[A-Z]{3,8} [^ ]+ HTTP/[0-9.]+$")
 
 
-class ImapServer(imap4.IMAP4Server):
-    """The server's side of a connection."""
-
-    IDENT = b"cybertemp-imap ready"
-    log: ClassVar[Logger] = Logger()
+class ImapServer(Connection):
+    """The server's side of a session."""
 
     portal: Portal  # type: ignore[assignment]
     challengers: dict[bytes, Callable[[], Any]]
-    transport: Any
     account: Account | None
     mbox: Mailbox | None
 
     def __init__(
         self, portal: Portal, challengers: dict[bytes, Callable[[], Any]], limits: Limits, reactor: Any
     ) -> None:
-        super().__init__(chal=dict(challengers))
+        super().__init__(dict(challengers), limits, reactor)
         self.portal = portal
-        self.limits = limits
-        self.reactor = reactor
-        self.reader = CommandReader(limits.before_login)
         self.enabled: set[str] = set()
         self.saved_uids: Sequence[int] = ()
         self.failed_logins = 0
+        self.incoming: list[Incoming] = []
         self._bad_commands = 0
-        self._serving = False
-        self._reading_paused = False
-        self._line_wanted: Deferred[None] | None = None
-        self._login_timer: Any = None
-
-    def callLater(self, period: float, function: Callable[[], None]) -> Any:
-        """Use this connection's reactor for ``TimeoutMixin``."""
-        return self.reactor.callLater(period, function)
-
-    # -- the connection -----------------------------------------------------------------------------------------------
-
-    def connectionMade(self) -> None:
-        """Greet."""
-        self.outlet = Outlet(self.transport, self.reactor, self.limits.write_timeout, self._stalled)
-        if hasattr(self.transport, "setTcpNoDelay"):
-            # An answer in several pieces would otherwise wait for the client's delayed acknowledgement.
-            self.transport.setTcpNoDelay(True)
-        self._login_timer = self.reactor.callLater(self.limits.login_timeout, self._login_timed_out)
-        self.sendServerGreeting()
-
-    def connectionLost(self, reason: Failure) -> None:  # type: ignore[override]
-        """Let go of everything."""
-        self.outlet.lost()
-        self._cancel_login_timer()
-        self.setTimeout(None)
-        self.leave_mailbox()
-        self.state = "logout"
-        self.reader.clear()
-        if self._line_wanted is not None:
-            wanted, self._line_wanted = self._line_wanted, None
-            wanted.errback(Gone())
-        logout, self._onLogout = self._onLogout, None
-        if logout is not None:
-            logout()
-
-    def dataReceived(self, data: bytes) -> None:
-        """Take what came; what goes beyond the read-ahead stays in the socket."""
-        if self.outlet.closed:
-            return
-        self.resetTimeout()
-        self.reader.feed(data)
-        if self._line_wanted is not None:
-            wanted, self._line_wanted = self._line_wanted, None
-            wanted.callback(None)
-        elif not self._serving:
-            self._serving = True
-            Deferred.fromCoroutine(self._serve()).addErrback(self._broken)
-        self._pace_reading()
-
-    def _pace_reading(self) -> None:
-        """Read from the socket only while there is room for what comes."""
-        full = self._serving and self.reader.buffered > READ_AHEAD
-        if full and not self._reading_paused:
-            self._reading_paused = True
-            self.transport.pauseProducing()
-        elif self._reading_paused and not full and not self.outlet.closed:
-            self._reading_paused = False
-            self.transport.resumeProducing()
-
-    def timeoutConnection(self) -> None:
-        """Say good-bye to a client that has been quiet for too long."""
-        self.bye("Autologout: nothing was heard for too long.")
-
-    def _login_timed_out(self) -> None:
-        self._login_timer = None
-        self.bye("Logging in took too long.")
-
-    def _stalled(self) -> None:
-        self.log.info("A client takes nothing in; closing its connection")
-        self.transport.abortConnection()
-
-    def _broken(self, failure: Failure) -> None:
-        self.log.failure("A connection failed", failure)
-        self.transport.abortConnection()
-
-    def _cancel_login_timer(self) -> None:
-        if self._login_timer is not None:
-            self._login_timer.cancel()
-            self._login_timer = None
-
-    # -- sending ------------------------------------------------------------------------------------------------------
-
-    def sendLine(self, line: bytes) -> None:
-        """Send a line."""
-        self.outlet.write(line + b"\r\n")
+        self.reader.literal_policy = self._literal_policy
 
     def capabilities(self) -> dict[bytes, Any]:
         """Return what is announced now, as the base class has it: names with values or None."""
@@ -171,44 +84,19 @@ class ImapServer(imap4.IMAP4Server):
             listed += [name] if values is None else [name + b"=" + value for value in values]
         return listed
 
-    def untagged(self, *lines: bytes) -> None:
-        """Send untagged responses in one piece."""
-        self.outlet.write(b"".join(b"* " + line + b"\r\n" for line in lines))
+    # -- commands -----------------------------------------------------------------------------------------------------
 
-    def bye(self, text: str, code: str | None = None) -> None:
-        """Say BYE and close the connection (RFC 9051 section 7.1.5)."""
-        self.untagged(responses.status("BYE", text, code))
-        self.hang_up()
-
-    def hang_up(self) -> None:
-        """Close the connection when all is sent."""
-        self.state = "logout"
-        self.outlet.close()
-
-    # -- reading ------------------------------------------------------------------------------------------------------
-
-    async def _serve(self) -> None:
-        """Carry out commands until there is none; then the next octets begin again."""
-        try:
-            while not self.outlet.closed:
-                event = self.reader.next_event()
-                if event is None:
-                    break
-                await self._take(event)
-                self._pace_reading()
-                await self.outlet.ready()
-        except Gone:
-            pass
-        finally:
-            self._serving = False
-            self._pace_reading()
-
-    async def _take(self, event: Event) -> None:
+    async def take_event(self, event: Event) -> None:
+        """Do what an event of the reader asks for."""
         match event:
             case CommandReady(data, streamed):
                 await self._command(data, streamed)
             case ContinuationWanted():
                 self.sendContinuationRequest(b"Go ahead")
+            case LiteralStarted(prefix):
+                await self._begin_message(prefix)
+            case LiteralChunk(octets):
+                await self._take_octets(octets)
             case LiteralRefused(tag, _, _, non_sync):
                 self._refuse_literal(tag, non_sync)
             case LineTooLong(tag):
@@ -216,24 +104,49 @@ class ImapServer(imap4.IMAP4Server):
             case Runaway():
                 self.bye("The command is much too long.")
 
-    async def read_line(self, limit: int) -> bytes:
-        """Read a line that is no command; raises Bad when it is too long, Gone when the client leaves."""
-        while (line := self.reader.take_line(limit)) is None:
-            self._line_wanted = Deferred()
-            await self._line_wanted
-        if isinstance(line, bytes):
-            return line
-        if isinstance(line, Runaway):
-            self.bye("The line is much too long.")
-            raise Gone
-        raise Bad("The line is too long.")
+    # -- messages on their way in -------------------------------------------------------------------------------------
 
-    # -- commands -----------------------------------------------------------------------------------------------------
+    def _literal_policy(self, prefix: bytes, size: int, non_sync: bool) -> LiteralDecision:
+        """Have the messages of APPEND streamed; every other literal is held within the reader's limits."""
+        if self.account is None or not awaits_message(prefix):
+            return LiteralDecision.ACCEPT
+        return LiteralDecision.STREAM if size <= self.limits.append_limit else LiteralDecision.REFUSE
+
+    async def _begin_message(self, prefix: bytes) -> None:
+        """Before a message is sent, refuse one that could not be added."""
+        tag = parse_tag(prefix)
+        assert tag is not None
+        self.tag = tag[0]
+        try:
+            await append.admit(self, prefix)
+        except (Refused, Bad, StoreUnavailable) as error:
+            await self._abandon_messages(error)
+        else:
+            self.incoming.append(Incoming(self.user.store))
+
+    async def _take_octets(self, octets: bytes) -> None:
+        try:
+            await self.incoming[-1].take(octets)
+        except StoreUnavailable as error:
+            await self._abandon_messages(error)
+
+    async def _abandon_messages(self, error: Exception) -> None:
+        """Give up an APPEND in the middle; the reader passes over what still comes of it."""
+        self.reader.abandon()
+        await append.discard(self)
+        if isinstance(error, Bad):
+            self._bad(self.tag, error.text)
+        else:
+            self._failed(self.tag, error, APPEND_RULE, sent=False)
 
     async def _command(self, data: bytes, streamed: tuple[tuple[int, int], ...]) -> None:
+        if _ECHO_UNTAGGED.match(data):
+            self._count_bad()
+            return
         try:
             tag, command = parse_command(data, streamed)
         except SyntaxFault as fault:
+            await append.discard(self)
             self._not_understood(data, fault.tag, str(fault))
             return
         except UnknownCommand as unknown:
@@ -252,41 +165,51 @@ class ImapServer(imap4.IMAP4Server):
         return rule if isinstance(rule, CommandRule) else None
 
     async def _carry_out(self, tag: bytes, command: Command, rule: CommandRule) -> None:
-        """Run a command and give its tagged answer. Once data was sent, a fault of the store ends the connection."""
+        """Run a command and give its tagged answer."""
         self.tag = tag
         sent = self.outlet.octets
         try:
             completion = await rule.run(self, command)
+        except Gone:
+            raise
         except Bad as bad:
             self._bad(tag, bad.text)
             return
-        except Refused as refused:
-            self._refuse(tag, refused.refusal)
-            return
-        except StoreUnavailable:
-            if self.outlet.octets > sent:
-                self.bye("The mail store cannot be reached.", "UNAVAILABLE")
-            else:
-                self._refuse(tag, Refusal.UNAVAILABLE)
-            return
-        except Gone:
-            raise
-        except Exception:
-            self._fail(tag, rule.name, self.outlet.octets > sent)
+        except Exception as error:
+            self._failed(tag, error, rule, self.outlet.octets > sent)
             return
         if completion is not None:
             self._report(rule.expunge)
             self._answer(tag, "OK", completion.text, completion.code)
 
-    def _fail(self, tag: bytes, name: str, sent: bool) -> None:
-        """Answer an unforeseen error with a number that finds it in the log, and nothing else of it."""
-        reference = secrets.token_hex(4)
-        self.log.failure("{command} failed, reference {reference}", command=name, reference=reference)
-        text = f"{Refusal.INTERNAL.text} Reference {reference}."
-        if sent:
-            self.bye(text, Refusal.INTERNAL.code)
+    def _failed(self, tag: bytes, error: Exception, rule: CommandRule, sent: bool) -> None:
+        """Answer a command that failed; where part of a longer answer was ``sent``, close the connection instead."""
+        if isinstance(error, Refused):
+            if error.refusal is Refusal.NO_SUCH_MAILBOX and rule.states == SELECTED:
+                self.mailbox_is_gone()
+            else:
+                self._refuse(tag, error.refusal)
+            return
+        refusal, text = Refusal.UNAVAILABLE, Refusal.UNAVAILABLE.text
+        if not isinstance(error, StoreUnavailable):
+            # The number finds it in the log; nothing else of it reaches the client.
+            reference = secrets.token_hex(4)
+            refusal, text = Refusal.INTERNAL, f"{Refusal.INTERNAL.text} Reference {reference}."
+            self.log.error(
+                "{command} failed, reference {reference}: {trace}",
+                command=rule.name,
+                reference=reference,
+                trace=trace(error),
+            )
+        if sent and rule.streams:
+            self.bye(text, refusal.code)
         else:
-            self._answer(tag, "NO", text, Refusal.INTERNAL.code)
+            self._report(expunge=False)
+            self._answer(tag, refusal.status, text, refusal.code)
+
+    def mailbox_is_gone(self) -> None:
+        """Close the connection: there is no answer for "the mailbox you are in is gone" (RFC 2180 section 3.3)."""
+        self.bye("The selected mailbox is gone.")
 
     def _refuse(self, tag: bytes, refusal: Refusal) -> None:
         self._report(expunge=False)
@@ -303,7 +226,7 @@ class ImapServer(imap4.IMAP4Server):
     def _not_understood(self, data: bytes, tag: bytes | None, text: str) -> None:
         if self.state == "unauth" and _HTTP.match(data):
             self.bye("This is an IMAP server, not a web server.")
-        elif _ECHO.match(data):
+        elif _ECHO_TAGGED.match(data):
             self._count_bad()
         else:
             self._bad(tag, text)
@@ -347,7 +270,7 @@ class ImapServer(imap4.IMAP4Server):
         self._onLogout = logout
         self.state = "auth"
         self._bad_commands = 0
-        self._cancel_login_timer()
+        self.login_is_over()
         self.reader.limits = self.limits.after_login
         self.setTimeout(self.limits.idle_timeout)
 
@@ -375,6 +298,13 @@ class ImapServer(imap4.IMAP4Server):
         """The selected mailbox; only for commands that are allowed in the selected state."""
         assert self.mbox is not None
         return self.mbox
+
+    def tell_news(self) -> None:
+        """Tell an idling session what has happened to its mailbox."""
+        if self.mbox is not None and self.mbox.shared.gone:
+            self.mailbox_is_gone()
+        else:
+            self._report(expunge=True)
 
     def _report(self, expunge: bool) -> None:
         """Tell the session what it does not know yet of its mailbox."""

@@ -217,7 +217,7 @@ def _email_id(key: KeyEmailId, scope: Scope) -> Leaf:
     wanted = key.email_id.decode("ascii", "replace")
 
     def same(metadata: Metadata) -> bool:
-        return "E" + metadata.email_id.hex == wanted
+        return "E" + metadata.email_id.replace("-", "") == wanted
 
     return RecordLeaf(Tier.METADATA, same)
 

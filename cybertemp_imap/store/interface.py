@@ -91,15 +91,15 @@ class StatusCounts:
     size: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class Metadata:
+class Metadata(NamedTuple):
     """What FETCH answers without touching a message's text; the wire forms are as in :mod:`cybertemp_imap.rendition`.
 
-    ``internal_date`` is its wire form without quotes: ``17-Jul-1996 02:44:25 +0000``.
+    ``email_id`` is printed as usual for a UUID; ``internal_date`` is its wire form without quotes:
+    ``17-Jul-1996 02:44:25 +0000``.
     """
 
     uid: int
-    email_id: UUID
+    email_id: str
     internal_date: bytes
     size: int
     envelope: bytes

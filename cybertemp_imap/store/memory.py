@@ -221,7 +221,7 @@ class MemoryStore(MemoryWriter):
     def _metadata(self, uid: int, email: StoredEmail) -> Metadata:
         made = self._rendition(email)
         date = _wire_date(internal_date(email.row))
-        return Metadata(uid, email.row.id, date, made.size, made.envelope, made.body, made.body_structure)
+        return Metadata(uid, str(email.row.id), date, made.size, made.envelope, made.body, made.body_structure)
 
 
 def _weight(row: EmailRow) -> int:

@@ -178,7 +178,7 @@ class MemoryTables:
     # -- who is told --------------------------------------------------------------------------------------------------
 
     def _concerned(self, email_id: UUID) -> set[int]:
-        """Return the numbers of the opened mailboxes that a change of a message concerns: none, while there are none."""
+        """Return the numbers of the opened mailboxes that a change of a message concerns."""
         return set()
 
     def _address_changed(self, address: str, users: Collection[UUID]) -> None:

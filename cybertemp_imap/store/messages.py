@@ -50,28 +50,21 @@ class MessageReader:
         found = await self._cached(sql.METADATA, mailbox, uids)
         missing = [row[0] for row in found if row[3] is None]
         made = await self._render_missing(mailbox, missing)
-        result = []
-        for uid, email_id, internal_date, size, envelope, body, structure in found:
-            wire_date = internal_date.encode()
-            if size is None:
-                if uid in made:
-                    new = made[uid]
-                    result.append(
-                        Metadata(uid, email_id, wire_date, new.size, new.envelope, new.body, new.body_structure)
-                    )
-                continue
-            result.append(
-                Metadata(
-                    uid,
-                    email_id,
-                    wire_date,
-                    size,
-                    envelope.encode("latin-1"),
-                    body.encode("latin-1"),
-                    structure.encode("latin-1"),
-                )
+        return [
+            Metadata(
+                uid,
+                email_id,
+                internal_date.encode(),
+                size,
+                envelope.encode("latin-1"),
+                body.encode("latin-1"),
+                structure.encode("latin-1"),
             )
-        return result
+            if size is not None
+            else Metadata(uid, email_id, internal_date.encode(), *_columns(made[uid]))
+            for uid, email_id, internal_date, size, envelope, body, structure in found
+            if size is not None or uid in made
+        ]
 
     async def headers(self, mailbox: MailboxRef, uids: Sequence[int]) -> Sequence[tuple[int, bytes]]:
         """Return cached header blocks, computing what is missing; see the interface."""
@@ -170,6 +163,10 @@ class MessageReader:
         return result
 
 
+def _columns(rendition: Rendition) -> tuple[int, bytes, bytes, bytes]:
+    return rendition.size, rendition.envelope, rendition.body, rendition.body_structure
+
+
 def rendition_of(row: EmailRow) -> Rendition:
     """Render a row and compute what is kept of it."""
     return make_rendition(render(row))
@@ -177,7 +174,22 @@ def rendition_of(row: EmailRow) -> Rendition:
 
 def email_row(row: Row) -> EmailRow:
     """Make the renderer's row of one from the ROWS statements: id and owner are those it was first rendered from."""
-    _, _, email_id, owner, folder, subject, body, html, from_addr, to_addrs, timestamp, created_at, source, encrypted = row
+    (
+        _,
+        _,
+        email_id,
+        owner,
+        folder,
+        subject,
+        body,
+        html,
+        from_addr,
+        to_addrs,
+        timestamp,
+        created_at,
+        source,
+        encrypted,
+    ) = row
     return EmailRow(
         id=email_id,
         owner=owner,

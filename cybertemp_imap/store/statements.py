@@ -70,7 +70,7 @@ TOTAL_SIZE = """
 # -- messages ---------------------------------------------------------------------------------------------------------
 
 METADATA = """
-    SELECT m.uid, m.email_id,
+    SELECT m.uid, m.email_id::text,
            to_char(m.internal_date AT TIME ZONE 'UTC', 'DD-Mon-YYYY HH24:MI:SS "+0000"'),
            r.size, r.envelope, r.body, r.body_structure
     FROM imap.held b JOIN imap.message m ON m.mailbox_id = b.id
@@ -97,7 +97,8 @@ WEIGHTS = """
 """
 
 ROWS = """
-    SELECT m.uid, e.id, coalesce(o.id, e.id), coalesce(o.owner, e.mailbox_owner), e.mailbox, e.subject, e.body, e.html, e.from_addr, e.to_addrs,
+    SELECT m.uid, e.id, coalesce(o.id, e.id), coalesce(o.owner, e.mailbox_owner), e.mailbox, e.subject,
+           e.body, e.html, e.from_addr, e.to_addrs,
            imap.clamp_time(e.timestamp), imap.clamp_time(e.created_at), s.source, false
     FROM imap.held b JOIN imap.message m ON m.mailbox_id = b.id JOIN public.emails e ON e.id = m.email_id
     LEFT JOIN imap.source s ON s.email_id = m.email_id LEFT JOIN imap.origin o ON o.email_id = m.email_id
@@ -106,7 +107,8 @@ ROWS = """
 """
 
 ROWS_WITH_ENCRYPTED = """
-    SELECT m.uid, e.id, coalesce(o.id, e.id), coalesce(o.owner, e.mailbox_owner), e.mailbox, e.subject, e.body, e.html, e.from_addr, e.to_addrs,
+    SELECT m.uid, e.id, coalesce(o.id, e.id), coalesce(o.owner, e.mailbox_owner), e.mailbox, e.subject,
+           e.body, e.html, e.from_addr, e.to_addrs,
            imap.clamp_time(e.timestamp), imap.clamp_time(e.created_at), s.source, coalesce(e.encrypted, false)
     FROM imap.held b JOIN imap.message m ON m.mailbox_id = b.id JOIN public.emails e ON e.id = m.email_id
     LEFT JOIN imap.source s ON s.email_id = m.email_id LEFT JOIN imap.origin o ON o.email_id = m.email_id

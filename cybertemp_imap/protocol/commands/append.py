@@ -6,6 +6,7 @@ and all messages of a command are added in one transaction when the command is c
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -14,17 +15,19 @@ from uuid import UUID, uuid4
 
 from twisted.internet.threads import deferToThreadPool
 
-from cybertemp_imap.errors import Refusal, Refused
+from cybertemp_imap.errors import Refusal, Refused, StoreUnavailable
 from cybertemp_imap.incoming import Letter, read_letter
 from cybertemp_imap.protocol.command import Append, AppendMessage
 from cybertemp_imap.protocol.commands.names import mailbox_name
 from cybertemp_imap.protocol.commands.store import usable_flags
+from cybertemp_imap.protocol.grammar.append import destination
 from cybertemp_imap.protocol.rule import Bad, Completion
 from cybertemp_imap.protocol.sequence import compact
 from cybertemp_imap.store.interface import NewMessage
 
 if TYPE_CHECKING:
     from cybertemp_imap.protocol.server import ImapServer
+    from cybertemp_imap.shared import SharedMailbox
     from cybertemp_imap.store.interface import Store
 
 PIECE = 256 * 1024
@@ -81,21 +84,22 @@ class Incoming:
 
 async def run(session: ImapServer, command: Append) -> Completion:
     """Add messages to a mailbox: all of them or none."""
-    incoming = session.incoming
-    session.incoming = []
     try:
-        uids, uid_validity = await _append(session, command, incoming)
+        uids, uid_validity = await _append(session, command, session.incoming)
     except BaseException:
-        await session.user.store.discard([message.id for message in incoming])
+        await discard(session)
         raise
+    session.incoming = []
     return Completion("APPEND completed", f"APPENDUID {uid_validity} {compact(uids).decode()}")
 
 
 async def _append(session: ImapServer, command: Append, incoming: Sequence[Incoming]) -> tuple[Sequence[int], int]:
     if len(incoming) != len(command.messages):
         raise Bad("A message is missing.")
-    target = await session.user.shared(mailbox_name(session, command.mailbox))
-    new = [await _new_message(session, asked, message) for asked, message in zip(command.messages, incoming, strict=True)]
+    target = await _target(session, command.mailbox)
+    new = [
+        await _new_message(session, asked, message) for asked, message in zip(command.messages, incoming, strict=True)
+    ]
     uids = await target.append(new)
     if session.mbox is not None and session.mbox.shared is target:
         await session.mbox.poll()
@@ -121,15 +125,36 @@ async def _new_message(session: ImapServer, asked: AppendMessage, message: Incom
     )
 
 
-async def admit(session: ImapServer, raw_name: bytes | None) -> None:
-    """Check, before a message is asked for, that there is a mailbox for it; raises NO_SUCH_DESTINATION."""
-    if raw_name is None:
-        raise Bad("A mailbox name is expected.")
+async def admit(session: ImapServer, prefix: bytes) -> None:
+    """Check, before a message is asked for, that there is a mailbox for it; raises NO_SUCH_DESTINATION.
+
+    ``prefix`` is the command up to the message.
+    """
     if len(session.incoming) >= MESSAGES:
         raise Refused(Refusal.LIMIT)
+    if session.incoming:
+        await session.incoming[-1].finish()
+        return
+    raw_name = destination(prefix)
+    if raw_name is None:
+        raise Bad("A mailbox name is expected.")
+    await _target(session, raw_name)
+
+
+async def _target(session: ImapServer, raw_name: bytes) -> SharedMailbox:
+    """Return the mailbox to add to; raises NO_SUCH_DESTINATION."""
     try:
-        await session.user.find(mailbox_name(session, raw_name))
+        return await session.user.shared(mailbox_name(session, raw_name))
     except Refused as refused:
         if refused.refusal is Refusal.NO_SUCH_MAILBOX:
             raise Refused(Refusal.NO_SUCH_DESTINATION) from None
         raise
+
+
+async def discard(session: ImapServer) -> None:
+    """Forget messages that are not going to be added."""
+    incoming, session.incoming = session.incoming, []
+    if incoming:
+        with contextlib.suppress(StoreUnavailable):
+            # Whatever is not forgotten now is cleared away later.
+            await session.user.store.discard([message.id for message in incoming])

@@ -9,11 +9,10 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from typing import TYPE_CHECKING
 
-from twisted.internet.defer import Deferred
-
 from cybertemp_imap.errors import Refusal, Refused
 from cybertemp_imap.protocol.command import Attribute, Fetch
-from cybertemp_imap.protocol.commands import fetch_flags
+from cybertemp_imap.protocol.commands import fetch_flags, fetch_metadata
+from cybertemp_imap.protocol.commands.ahead import ahead
 from cybertemp_imap.protocol.commands.fetch_items import Material, Plan
 from cybertemp_imap.protocol.commands.sets import positions_of
 from cybertemp_imap.protocol.rule import Bad, Completion
@@ -37,9 +36,12 @@ async def run(session: ImapServer, command: Fetch) -> Completion:
     items = command.items if not command.uid else _with_uid(command)
     if fetch_flags.suffices(items):
         whole = await fetch_flags.send(session, ranges, items)
+    elif fetch_metadata.suffices(items):
+        whole = await fetch_metadata.send(session, session.mailbox.uids_at(ranges), items)
     else:
         whole = await _send(session, Plan(items, session.mailbox), session.mailbox.uids_at(ranges))
-    if not whole:
+    if not whole and not command.uid:
+        # RFC 2180 section 4.1.3; a UID that is not there is no error (RFC 9051 section 6.4.9).
         raise Refused(Refusal.EXPUNGE_ISSUED)
     return Completion("FETCH completed")
 
@@ -50,23 +52,33 @@ def _with_uid(command: Fetch) -> tuple[object, ...]:
 
 
 async def _send(session: ImapServer, plan: Plan, uids: Sequence[int]) -> bool:
-    """Send all messages; tell whether each of them was there."""
+    """Send all messages; tell whether each of them was there.
+
+    One that cannot be printed as asked for does not keep the others from being sent.
+    """
     mailbox = session.mailbox
-    sent = 0
-    async for page in _ahead(mailbox, plan, uids):
+    found = 0
+    refused: Refused | None = None
+    async for page in ahead(_pages(mailbox, plan, uids)):
         if plan.sets_seen:
             await _set_seen(mailbox, plan, page)
         for material in page:
             seq, flags = mailbox.view.seq_of(material.uid), mailbox.view.flags_of(material.uid)
             if seq is None or flags is None:
                 continue
-            session.outlet.write(plan.response(seq, flags, material))
-            sent += 1
+            found += 1
+            try:
+                session.outlet.write(plan.response(seq, flags, material))
+            except Refused as reason:
+                refused = reason
+                continue
             if plan.tells_flags:
                 mailbox.view.told_flags((material.uid,))
             await session.outlet.ready()
         plan.newly_seen.clear()
-    return sent == len(uids)
+    if refused is not None:
+        raise refused
+    return found == len(uids)
 
 
 async def _set_seen(mailbox: Mailbox, plan: Plan, page: Sequence[Material]) -> None:
@@ -82,22 +94,10 @@ async def _set_seen(mailbox: Mailbox, plan: Plan, page: Sequence[Material]) -> N
         mailbox.view.told_flags(unseen)
 
 
-async def _ahead(mailbox: Mailbox, plan: Plan, uids: Sequence[int]) -> AsyncIterator[list[Material]]:
-    """Read pages, each while the one before is being worked on."""
-    spans = _spans(mailbox, plan, uids)
-    coming = Deferred.fromCoroutine(_next(mailbox, plan, spans))
-    try:
-        while (page := await coming) is not None:
-            coming = Deferred.fromCoroutine(_next(mailbox, plan, spans))
-            yield page
-    finally:
-        # Whatever is under way when the client leaves, or when this one failed, is of no use to anybody.
-        coming.addErrback(lambda _failure: None)
-
-
-async def _next(mailbox: Mailbox, plan: Plan, spans: AsyncIterator[Sequence[int]]) -> list[Material] | None:
-    span = await anext(spans, None)
-    return None if span is None else await plan.read(mailbox.shared.store, mailbox.shared.ref, span)
+async def _pages(mailbox: Mailbox, plan: Plan, uids: Sequence[int]) -> AsyncIterator[list[Material]]:
+    """Read what is asked for."""
+    async for span in _spans(mailbox, plan, uids):
+        yield await plan.read(mailbox.shared.store, mailbox.shared.ref, span)
 
 
 async def _spans(mailbox: Mailbox, plan: Plan, uids: Sequence[int]) -> AsyncIterator[Sequence[int]]:

@@ -20,8 +20,8 @@ async def run_create(session: ImapServer, command: Create) -> Completion:
     """Create a folder, and those above it that are not there yet."""
     # A client that ends the name with the delimiter says that it will create others below (RFC 9051 section 6.3.4).
     name = mailbox_name(session, command.mailbox).removesuffix(DELIMITER)
-    ref = await session.user.create_folder(name, _special_use(command))
-    return Completion("CREATE completed", f"MAILBOXID (M{ref.id})" if "OBJECTID" in session.announced else None)
+    await session.user.create_folder(name, _special_use(command))
+    return Completion("CREATE completed")
 
 
 def _special_use(command: Create) -> str | None:

@@ -71,7 +71,7 @@ def _above_selected(
     listings: Sequence[Listing], patterns: Sequence[ListPattern], selection: frozenset[str]
 ) -> frozenset[str]:
     """With RECURSIVEMATCH: names above selected ones that the patterns do not match (RFC 9051 section 6.3.9.6)."""
-    if "RECURSIVEMATCH" not in selection:
+    if not selection >= {"RECURSIVEMATCH", "SUBSCRIBED"}:
         return frozenset()
     below = (
         listing.name

@@ -20,7 +20,6 @@ async def run(session: ImapServer, command: Noop | Check) -> Completion | None:
         except Refused as refused:
             if refused.refusal is not Refusal.NO_SUCH_MAILBOX:
                 raise
-            # There is no answer for "the mailbox you are in is gone"; RFC 2180 section 3.3 closes the connection.
-            session.bye("The selected mailbox is gone.")
+            session.mailbox_is_gone()
             return None
     return Completion(f"{'CHECK' if isinstance(command, Check) else 'NOOP'} completed")

@@ -27,7 +27,7 @@ async def run(session: ImapServer, command: Search) -> Completion:
         raise Refused(Refusal.BAD_CHARSET)
     mailbox = session.mailbox
     try:
-        found = await search(mailbox, command.key, saved=session.saved_uids)
+        found = await search(mailbox, command.key, saved=session.saved_uids, reactor=session.reactor)
     except Exception:
         # RFC 5182 section 2.1: a search that fails leaves an empty result.
         if saves:

@@ -32,7 +32,7 @@ async def run(session: ImapServer, command: Store) -> Completion:
     uids = uids_of(session, command.messages, command.uid)
     if mailbox.read_only:
         raise Refused(Refusal.READ_ONLY)
-    flags = _usable(command.flags)
+    flags = usable_flags(command.flags)
     gone = False
     for start in range(0, len(uids), PAGE):
         page = uids[start : start + PAGE]
@@ -48,7 +48,7 @@ async def run(session: ImapServer, command: Store) -> Completion:
     return Completion("STORE completed")
 
 
-def _usable(flags: Sequence[str]) -> list[str]:
+def usable_flags(flags: Sequence[str]) -> list[str]:
     """Check flags as the client wrote them; raises CANNOT for ``\\Recent`` and system flags there are not."""
     found: dict[str, str] = {}
     for flag in flags:

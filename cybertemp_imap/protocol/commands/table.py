@@ -5,13 +5,17 @@ from __future__ import annotations
 from cybertemp_imap.protocol import command as c
 from cybertemp_imap.protocol.command import Command
 from cybertemp_imap.protocol.commands import (
+    append,
     authenticate,
     capability,
     close,
+    copy,
     enable,
     expunge,
     fetch,
+    folders,
     identify,
+    idle,
     listing,
     login,
     logout,
@@ -59,6 +63,8 @@ NAMES: dict[type[Command], str] = {
 }
 """Names in the dispatch tables; UID forms and EXAMINE are those of their command."""
 
+APPEND_RULE = CommandRule("APPEND", AFTER_LOGIN, append.run)
+
 RULES = (
     CommandRule("CAPABILITY", ANY, capability.run),
     CommandRule("NOOP", ANY, noop.run),
@@ -69,25 +75,26 @@ RULES = (
     CommandRule("STARTTLS", ("unauth",), unsupported.starttls),
     CommandRule("ENABLE", AFTER_LOGIN, enable.run),
     CommandRule("NAMESPACE", AFTER_LOGIN, namespace.run),
-    CommandRule("LIST", AFTER_LOGIN, listing.run_list),
+    CommandRule("LIST", AFTER_LOGIN, listing.run_list, streams=True),
     CommandRule("LSUB", AFTER_LOGIN, listing.run_lsub),
     CommandRule("SUBSCRIBE", AFTER_LOGIN, subscribe.run_subscribe),
     CommandRule("UNSUBSCRIBE", AFTER_LOGIN, subscribe.run_unsubscribe),
     CommandRule("STATUS", AFTER_LOGIN, status.run),
+    CommandRule("CREATE", AFTER_LOGIN, folders.run_create),
+    CommandRule("DELETE", AFTER_LOGIN, folders.run_delete),
+    CommandRule("RENAME", AFTER_LOGIN, folders.run_rename),
+    APPEND_RULE,
+    CommandRule("IDLE", AFTER_LOGIN, idle.run),
+    CommandRule("COPY", SELECTED, copy.run_copy),
+    CommandRule("MOVE", SELECTED, copy.run_move),
     CommandRule("SELECT", AFTER_LOGIN, select.run),
-    CommandRule("CREATE", AFTER_LOGIN, unsupported.refuse),
-    CommandRule("DELETE", AFTER_LOGIN, unsupported.refuse),
-    CommandRule("RENAME", AFTER_LOGIN, unsupported.refuse),
-    CommandRule("APPEND", AFTER_LOGIN, unsupported.refuse),
     CommandRule("CHECK", SELECTED, noop.run),
     CommandRule("CLOSE", SELECTED, close.run_close),
     CommandRule("UNSELECT", SELECTED, close.run_unselect),
     CommandRule("EXPUNGE", SELECTED, expunge.run),
-    CommandRule("FETCH", SELECTED, fetch.run, expunge=False),
+    CommandRule("FETCH", SELECTED, fetch.run, expunge=False, streams=True),
     CommandRule("STORE", SELECTED, store.run, expunge=False),
     CommandRule("SEARCH", SELECTED, search.run, expunge=False),
-    CommandRule("COPY", SELECTED, unsupported.refuse),
-    CommandRule("MOVE", SELECTED, unsupported.refuse),
 )
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NoReturn
 
-from cybertemp_imap.errors import Refusal, Refused
 from cybertemp_imap.protocol.command import Command
 from cybertemp_imap.protocol.rule import Bad
 
@@ -15,8 +14,3 @@ if TYPE_CHECKING:
 async def starttls(session: ImapServer, command: Command) -> NoReturn:
     """Refuse STARTTLS, which is not announced (RFC 9051 section 6.2.1)."""
     raise Bad("TLS is not available here.")
-
-
-async def refuse(session: ImapServer, command: Command) -> NoReturn:
-    """Refuse a change to mailboxes, alike for every name."""
-    raise Refused(Refusal.CANNOT)

@@ -24,16 +24,21 @@ def awaits_message(prefix: bytes) -> bool:
 
     For the reader's literal policy; a message need be no valid one yet, that is found when the command is whole.
     """
+    return destination(prefix) is not None
+
+
+def destination(prefix: bytes) -> bytes | None:
+    """The name of the mailbox, in the octets sent, that an APPEND begun with ``prefix`` adds to; None for another."""
     match = TAG_AND_NAME.match(prefix)
     if match is None or (match.group(2) or b"").upper() != b"APPEND":
-        return False
+        return None
     tokens = Tokens(prefix, match.end())
     try:
         tokens.space()
-        tokens.astring()
+        mailbox = tokens.astring()
     except SyntaxFault:
-        return False
-    return tokens.peek() == b" "
+        return None
+    return mailbox if tokens.peek() == b" " else None
 
 
 def _message(tokens: Tokens) -> AppendMessage:

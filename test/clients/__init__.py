@@ -1,0 +1,1 @@
+"""Real mail clients that read the demonstration's mail from a real server."""

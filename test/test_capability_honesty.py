@@ -1,0 +1,200 @@
+"""What is announced works, and what works but is not whole is not announced (RFC 9051 section 6.1.1).
+
+Every capability has here the shortest session that uses it as its RFC says; the whole of each is tested with its
+commands. A capability that is added without one fails the test.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from test.response_parser import Response
+from test.wire import MINE, TOKEN, USER, Client, WireTestCase
+
+PLAIN = b"AG1lQGV4YW1wbGUuY29tAHRvay0zMTQxNTkyNjUz"
+
+
+def _sent(client: Client, *data: bytes) -> list[Response]:
+    client.take()
+    for each in data:
+        client.send(each)
+    return client.responses()
+
+
+def _names(client: Client, *data: bytes) -> list[bytes]:
+    return [response.name for response in _sent(client, *data)]
+
+
+def _imap4rev1(client: Client) -> None:
+    """RFC 3501: RECENT, LSUB, RFC822.TEXT and CHECK are what a newer server would not need."""
+    client.ok('LSUB "" *')
+    assert client.ok(f"SELECT {MINE}").named("RECENT")
+    client.ok("CHECK")
+    assert b"RFC822.TEXT" in client.ok("FETCH 1 RFC822.TEXT").fetched()[1]
+
+
+def _literal_plus(client: Client) -> None:
+    """RFC 7888: no continuation for ``{n+}``."""
+    assert _names(client, b"a STATUS {5+}\r\nINBOX (MESSAGES)\r\n") == [b"STATUS", b"OK"]
+
+
+def _id(client: Client) -> None:
+    """RFC 2971."""
+    assert client.ok('ID ("name" "test")').data("ID")
+
+
+def _enable(client: Client) -> None:
+    """RFC 5161: unknown capabilities are passed over."""
+    assert client.ok("ENABLE X-NOTHING").named("ENABLED")
+
+
+def _namespace(client: Client) -> None:
+    """RFC 2342."""
+    assert client.ok("NAMESPACE").data("NAMESPACE")
+
+
+def _children(client: Client) -> None:
+    """RFC 3348: every name has one of the two attributes."""
+    for data in client.ok('LIST "" *').data("LIST"):
+        assert {b"\\HasChildren", b"\\HasNoChildren"} & set(data["attributes"])
+
+
+def _unselect(client: Client) -> None:
+    """RFC 3691."""
+    client.ok(f"SELECT {MINE}")
+    client.ok("UNSELECT")
+
+
+def _special_use(client: Client) -> None:
+    """RFC 6154: as selection and as return option."""
+    assert client.ok('LIST (SPECIAL-USE) "" * RETURN (SPECIAL-USE)').named("LIST")
+
+
+def _list_extended(client: Client) -> None:
+    """RFC 5258: options and several patterns."""
+    assert len(client.ok('LIST (SUBSCRIBED RECURSIVEMATCH) "" (INBOX Drafts) RETURN (CHILDREN)').named("LIST")) == 2
+
+
+def _list_status(client: Client) -> None:
+    """RFC 5819."""
+    assert client.ok('LIST "" INBOX RETURN (STATUS (MESSAGES UNSEEN))').named("STATUS")
+
+
+def _esearch(client: Client) -> None:
+    """RFC 4731."""
+    client.ok(f"SELECT {MINE}")
+    assert client.ok("SEARCH RETURN (MIN MAX ALL COUNT) ALL").data("ESEARCH")[0]["COUNT"] == 1
+
+
+def _searchres(client: Client) -> None:
+    """RFC 5182."""
+    client.ok(f"SELECT {MINE}")
+    client.ok("SEARCH RETURN (SAVE) ALL")
+    assert client.ok("FETCH $ UID").named("FETCH")
+
+
+def _within(client: Client) -> None:
+    """RFC 5032."""
+    client.ok(f"SELECT {MINE}")
+    assert client.ok("SEARCH OR YOUNGER 60 OLDER 60").data("SEARCH") == [(1,)]
+
+
+def _sasl_ir(client: Client) -> None:
+    """RFC 4959."""
+    if client.server.state == "unauth":
+        assert _names(client, b"a AUTHENTICATE PLAIN " + PLAIN + b"\r\n") == [b"OK"]
+
+
+def _auth_plain(client: Client) -> None:
+    """RFC 4616."""
+    assert _names(client, b"a AUTHENTICATE PLAIN\r\n", PLAIN + b"\r\n") == [b"+", b"OK"]
+
+
+def _auth_login(client: Client) -> None:
+    """The mechanism of older clients."""
+    lines = b"a AUTHENTICATE LOGIN\r\n", b"bWVAZXhhbXBsZS5jb20=\r\n", b"dG9rLTMxNDE1OTI2NTM=\r\n"
+    assert _names(client, *lines) == [b"+", b"+", b"OK"]
+
+
+def _login_disabled(client: Client) -> None:
+    """RFC 3501 section 6.2.3: LOGIN is refused, and so is any other way to send the token in the clear."""
+    for command in (f"LOGIN {USER} {TOKEN}".encode(), b"AUTHENTICATE PLAIN " + PLAIN):
+        assert client.command(command).status == "NO"
+
+
+USES: dict[bytes, Callable[[Client], None]] = {
+    b"IMAP4rev1": _imap4rev1,
+    b"LITERAL+": _literal_plus,
+    b"SASL-IR": _sasl_ir,
+    b"ID": _id,
+    b"ENABLE": _enable,
+    b"AUTH=PLAIN": _auth_plain,
+    b"AUTH=LOGIN": _auth_login,
+    b"LOGINDISABLED": _login_disabled,
+    b"NAMESPACE": _namespace,
+    b"CHILDREN": _children,
+    b"UNSELECT": _unselect,
+    b"SPECIAL-USE": _special_use,
+    b"LIST-EXTENDED": _list_extended,
+    b"LIST-STATUS": _list_status,
+    b"ESEARCH": _esearch,
+    b"SEARCHRES": _searchres,
+    b"WITHIN": _within,
+}
+NEEDS_LOGIN = frozenset({b"IMAP4rev1", b"LITERAL+", b"ENABLE"})
+"""Announced before login, and of use after it."""
+
+
+class CapabilityHonestyTests(WireTestCase):
+    """Each announced capability, in each state in which it is announced."""
+
+    def connections(self) -> dict[str, Callable[[], Client]]:
+        """Return what makes a connection in each state, by its name."""
+        return {
+            "not authenticated": self.wire.connect,
+            "not authenticated, in the clear": lambda: self.wire.connect(peer="203.0.113.9"),
+            "authenticated": self.wire.session,
+            "selected": lambda: self.wire.session(MINE),
+        }
+
+    def test_announced_is_there(self) -> None:
+        """Every capability is used in the state that announces it."""
+        self.wire.deliver(1)
+        used = set()
+        for state, connect in self.connections().items():
+            (announced,) = connect().ok("CAPABILITY").data("CAPABILITY")
+            for name in announced:
+                self.assertIn(name, USES, state)
+                client = connect()
+                if name in NEEDS_LOGIN and client.server.state == "unauth":
+                    if state.endswith("in the clear"):
+                        continue
+                    client.login()
+                if name == b"SASL-IR" and state.endswith("in the clear"):
+                    continue
+                USES[name](client)
+                used.add(name)
+        self.assertEqual(used, set(USES))
+
+    def test_not_announced_is_not_there(self) -> None:
+        """Commands and options of extensions that are not announced are not carried out."""
+        self.wire.deliver(1)
+        client = self.wire.session(MINE)
+        for command in (
+            "IDLE",
+            "GETQUOTA x",
+            "SETMETADATA x",
+            "SORT (DATE) UTF-8 ALL",
+            "THREAD REFERENCES UTF-8 ALL",
+            "COMPRESS DEFLATE",
+            "NOTIFY NONE",
+            "FETCH 1 (MODSEQ)",
+            "FETCH 1 (EMAILID)",
+            "FETCH 1 (SAVEDATE)",
+            "FETCH 1 FLAGS (CHANGEDSINCE 1)",
+            "STORE 1 (UNCHANGEDSINCE 1) +FLAGS (x)",
+            "SELECT INBOX (CONDSTORE)",
+            "STATUS INBOX (HIGHESTMODSEQ)",
+        ):
+            self.assertNotEqual(client.command(command).status, "OK", command)
+        self.assertEqual(client.ok("ENABLE CONDSTORE QRESYNC UTF8=ACCEPT IMAP4rev2").data("ENABLED"), [()])

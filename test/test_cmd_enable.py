@@ -1,0 +1,20 @@
+"""ENABLE (RFC 9051 section 6.3.1, RFC 5161)."""
+
+from __future__ import annotations
+
+from test.wire import WireTestCase
+
+
+class EnableTests(WireTestCase):
+    """Enabling, of which there is nothing yet."""
+
+    def test_nothing_to_enable(self) -> None:
+        """What is not announced cannot be enabled, and is passed over."""
+        client = self.wire.session()
+        for arguments in ("UTF8=ACCEPT", "CONDSTORE QRESYNC", "IMAP4rev2", "X-UNKNOWN"):
+            self.assertEqual(client.ok(f"ENABLE {arguments}").data("ENABLED"), [()])
+
+    def test_states(self) -> None:
+        """ENABLE is for the authenticated state, and needs an argument."""
+        self.assertStatus(self.wire.connect().command("ENABLE CONDSTORE"), "BAD")
+        self.assertStatus(self.wire.session().command("ENABLE"), "BAD")

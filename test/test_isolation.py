@@ -1,0 +1,91 @@
+"""Isolation: another person's address and one that does not exist answer byte for byte alike, in every command."""
+
+from __future__ import annotations
+
+from uuid import uuid4
+
+from cybertemp_imap.naming import account_key
+from test.wire import MINE, THEIRS, WireTestCase
+
+ABSENT = "absent@example.net"
+COMMANDS = (
+    "SELECT {}",
+    "EXAMINE {}",
+    "STATUS {} (MESSAGES UIDVALIDITY SIZE)",
+    "SUBSCRIBE {}",
+    "UNSUBSCRIBE {}",
+    'LIST "" {}',
+    'LIST "" "{}*"',
+    'LIST "{}" "*"',
+    'LIST (SUBSCRIBED) "" {} RETURN (STATUS (MESSAGES))',
+    'LIST (SUBSCRIBED RECURSIVEMATCH) "" ({} "{}/%")',
+    'LSUB "" "{}%"',
+    "CREATE {}",
+    "DELETE {}",
+    "RENAME {} x@example.net",
+    "RENAME INBOX {}",
+    "APPEND {} {{1+}}\r\nx",
+    "COPY 1 {}",
+    "UID MOVE 1 {}",
+)
+
+
+class IsolationTests(WireTestCase):
+    """A user reaches their own addresses and nothing else."""
+
+    def setUp(self) -> None:
+        """Fill another person's mailboxes, and one that nobody owns."""
+        super().setUp()
+        self.wire.deliver(3, THEIRS, flags=["\\Deleted"])
+        self.wire.deliver(1, THEIRS, folder="Work")
+        self.store.add_folder(THEIRS, "Work")
+        self.store.add_address(None, "ownerless@example.net")
+        self.wire.deliver(1, "ownerless@example.net")
+        self.wire.deliver(1, MINE)
+
+    def answers(self, name: str) -> list[bytes]:
+        """Send every command for a name and return the answers, with the name taken out."""
+        found = []
+        for command in COMMANDS:
+            client = self.wire.session("INBOX")
+            raw = client.command(command.format(name, name)).raw
+            found.append(raw.replace(name.encode(), b"?").replace(name.lower().encode(), b"?"))
+            client.hang_up()
+        return found
+
+    def test_alike(self) -> None:
+        """In every command that takes a name, before and after the owner uses the mailbox."""
+        self.wire.connect().login("they@example.net", "tok-2718281828").select(THEIRS)
+        expected = self.answers(ABSENT)
+        for name in (THEIRS, THEIRS.upper(), "ownerless@example.net"):
+            self.assertEqual(self.answers(name), expected, name)
+        expected = self.answers(f"{ABSENT}/Work")
+        for name in (f"{THEIRS}/Work", f"{THEIRS}/Nothing", "ownerless@example.net/Work"):
+            self.assertEqual(self.answers(name), expected, name)
+
+    def test_account_keys(self) -> None:
+        """The key under which an account's own mail is kept is no name that reaches it."""
+        self.store.add_folder(account_key(self.wire.other_user), "Secret")
+        expected = self.answers(f"account:{uuid4()}")
+        self.assertEqual(self.answers(account_key(self.wire.other_user)), expected)
+        expected = self.answers(f"account:{uuid4()}/Secret")
+        self.assertEqual(self.answers(f"{account_key(self.wire.other_user)}/Secret"), expected)
+
+    def test_inbox_holds_no_other_mail(self) -> None:
+        """INBOX and every listing have one's own mail only."""
+        client = self.wire.session("INBOX")
+        self.assertEqual(client.ok("FETCH 1:* UID").numbers("FETCH"), [1])
+        listed = client.ok('LIST "" * RETURN (STATUS (MESSAGES))').raw
+        for name in (b"theirs", b"ownerless", b"they"):
+            self.assertNotIn(name, listed)
+
+    def test_an_address_that_is_taken_away(self) -> None:
+        """Once an address is another's, an open session is closed at its next look and sees nothing of the new mail."""
+        client = self.wire.session(MINE)
+        self.store.add_address(self.wire.other_user, MINE)
+        self.wire.deliver(1, MINE, subject="for the new owner")
+        for command in ("FETCH 1:* (ENVELOPE)", "UID FETCH 1:* BODY[]", "SEARCH TEXT owner"):
+            self.assertNotIn(b"new owner", client.command(command).raw)
+        client.take()
+        client.send(b"a NOOP\r\n")
+        self.assertTrue(client.closed)
