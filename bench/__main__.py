@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import signal
 import sys
 import tempfile
 from datetime import datetime
@@ -39,6 +40,8 @@ def main() -> None:
         sys.exit("Dovecot has to be started as root: use --no-dovecot otherwise.")
     if arguments.profile and py_spy() is None:
         sys.exit("py-spy is not installed: pip install py-spy.")
+    # As Ctrl-C does: what was started is stopped and removed.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))
     plan = Plan(
         programs=arguments.postgres_bin,
         only=frozenset(arguments.only),

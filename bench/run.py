@@ -120,10 +120,11 @@ def _measure(plan: Plan, ours: Ours, servers: Sequence[Server]) -> dict[str, Any
     for server in servers:
         _say(f"checking {server.name}")
         check(server)
-    for scenario in SCENARIOS:
-        if plan.wants(scenario.key):
-            _say(scenario.title)
-            _warm(plan, scenario, servers, figures)
+    wanted = [scenario for scenario in SCENARIOS if plan.wants(scenario.key)]
+    # Those of our server alone are compared with each other.
+    for group in [*([scenario] for scenario in wanted if scenario.everywhere), [s for s in wanted if not s.everywhere]]:
+        _say(", ".join(scenario.title for scenario in group))
+        _warm(plan, group, servers, figures)
     if plan.wants("stream"):
         _say("streaming, watched")
         watched["stream"] = [_watched(ours, _scenario("bodies")) for _ in range(plan.runs)]
@@ -160,16 +161,20 @@ def _cold(plan: Plan, servers: Sequence[Server], figures: Figures, watched: dict
                 figures.setdefault(key, {}).setdefault(server.name, Figure()).samples.append(sample)
 
 
-def _warm(plan: Plan, scenario: Scenario, servers: Iterable[Server], figures: Figures) -> None:
-    """One scenario: once on each server unmeasured, then on each in turn, so that a disturbance meets all of them."""
-    chosen = [server for server in servers if scenario.everywhere or isinstance(server, Ours)]
-    row = figures.setdefault(scenario.key, {})
-    for server in chosen:
+def _warm(plan: Plan, scenarios: Sequence[Scenario], servers: Iterable[Server], figures: Figures) -> None:
+    """Scenarios to compare: each once on each server unmeasured, then in turn, so that a disturbance meets all."""
+    pairs = [
+        (scenario, server)
+        for scenario in scenarios
+        for server in servers
+        if scenario.everywhere or isinstance(server, Ours)
+    ]
+    for scenario, server in pairs:
         scenario.measure(server)
-        row[server.name] = Figure()
+        figures.setdefault(scenario.key, {})[server.name] = Figure()
     for _ in range(plan.runs):
-        for server in chosen:
-            _sample(scenario.measure, server, row[server.name])
+        for scenario, server in pairs:
+            _sample(scenario.measure, server, figures[scenario.key][server.name])
 
 
 def _sample(measure: Callable[[Server], Sample], server: Server, figure: Figure) -> None:
