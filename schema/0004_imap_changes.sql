@@ -70,7 +70,14 @@ CREATE OR REPLACE FUNCTION imap.note_addresses(p_users uuid[]) RETURNS void LANG
     INSERT INTO imap.arrival (mailbox_id)
     SELECT m.id FROM imap.mailbox m
     WHERE m.user_id = ANY (p_users)
-      AND (m.owner = 'account:' || m.user_id AND m.folder = 'INBOX' OR NOT imap.owns(m.user_id, m.owner))
+      AND (m.owner = 'account:' || m.user_id AND m.folder = 'INBOX'
+           OR NOT imap.owns(m.user_id, m.owner) AND EXISTS (SELECT 1 FROM imap.feed f WHERE f.mailbox_id = m.id));
+    -- Nothing more is put into arrival for what may never be opened again. What was put there just now makes a mailbox
+    -- that comes back look at everything. Nobody is waited for: the triggers must not be part of a deadlock.
+    DELETE FROM imap.feed f WHERE (f.owner, f.folder, f.mailbox_id) IN (
+        SELECT l.owner, l.folder, l.mailbox_id FROM imap.feed l JOIN imap.mailbox m ON m.id = l.mailbox_id
+        WHERE m.user_id = ANY (p_users) AND NOT imap.owns(m.user_id, lower(l.owner))
+        FOR UPDATE OF l SKIP LOCKED)
 $$;
 
 -- Which mailboxes a transaction acts on -------------------------------------------------------------------------------

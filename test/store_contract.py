@@ -12,14 +12,15 @@ class as a test case of the importing module.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
 from twisted.trial.unittest import TestCase
 
+from cybertemp_imap.errors import Refusal, Refused
 from cybertemp_imap.mime.row import EmailRow
-from cybertemp_imap.naming import INBOX, account_key
+from cybertemp_imap.naming import INBOX, account_key, name_of
 from cybertemp_imap.store.interface import MailboxHead, MailboxRef, MessageState, Store
 
 BASE = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -69,6 +70,14 @@ class StoreFixture(ABC):
         """Make :attr:`store`, empty and started."""
 
     @abstractmethod
+    def set_folder_quota(self, quota: int) -> None:
+        """Say how many folders a user may have."""
+
+    @abstractmethod
+    def is_listening(self) -> bool:
+        """Tell whether what is done from now on is told to observers."""
+
+    @abstractmethod
     async def tear_down(self) -> None:
         """Leave nothing behind."""
 
@@ -103,6 +112,10 @@ class StoreFixture(ABC):
     @abstractmethod
     async def stored_flags(self, email_id: UUID) -> Sequence[str | None] | None:
         """Return the flags in a message's row; None when there is no such row."""
+
+    @abstractmethod
+    async def stored_row(self, email_id: UUID) -> EmailRow | None:
+        """Return a message's row, its source left out."""
 
     @abstractmethod
     async def set_flags_elsewhere(self, email_id: UUID, flags: Iterable[str | None] | None) -> None:
@@ -178,6 +191,23 @@ class StoreContract(TestCase):
         """Refresh a mailbox and return the UID of each message in it, by UID."""
         found = await self.store.metadata(mailbox, await self.uids(mailbox))
         return {UUID(metadata.email_id): metadata.uid for metadata in found}
+
+    async def octets(self, mailbox: MailboxRef) -> dict[int, bytes]:
+        """Refresh a mailbox and return each message of it, by UID."""
+        return dict(await self.store.sources(mailbox, await self.uids(mailbox)))
+
+    async def refused(self, refusal: Refusal, attempt: Awaitable[object]) -> None:
+        """Check that something is refused, and how."""
+        try:
+            await attempt
+        except Refused as refused:
+            self.assertIs(refused.refusal, refusal)
+        else:
+            self.fail(f"not refused with {refusal}")
+
+    async def names(self) -> set[str]:
+        """Return the names of all mailboxes of ``user``'s."""
+        return {name_of(entry.owner, entry.folder) for entry in await self.store.list_mailboxes(self.user)}
 
     async def state(self, mailbox: MailboxRef, row: EmailRow) -> MessageState:
         """Refresh a mailbox and return the state of one message in it."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from uuid import UUID, uuid4
 
@@ -14,9 +15,13 @@ from cybertemp_imap.store.memory import MemoryStore
 from test import (
     store_contract,
     store_contract_accounts,
+    store_contract_append,
     store_contract_bans,
+    store_contract_changes,
     store_contract_flags,
+    store_contract_folders,
     store_contract_messages,
+    store_contract_observe,
     store_contract_uids,
 )
 
@@ -29,6 +34,14 @@ class MemoryFixture(store_contract.StoreFixture):
         self.memory = MemoryStore()
         self.store: Store = self.memory
         await self.store.start()
+
+    def set_folder_quota(self, quota: int) -> None:
+        """Say how many folders a user may have."""
+        self.memory.folder_quota = quota
+
+    def is_listening(self) -> bool:
+        """Tell that observers are told, always."""
+        return True
 
     async def tear_down(self) -> None:
         """Stop the store."""
@@ -66,6 +79,11 @@ class MemoryFixture(store_contract.StoreFixture):
     async def stored_flags(self, email_id: UUID) -> Sequence[str | None] | None:
         """Return the flags of a message as stored."""
         return list(self.memory.flags_of(email_id)) if email_id in self.memory.emails else None
+
+    async def stored_row(self, email_id: UUID) -> EmailRow | None:
+        """Return a message's row."""
+        email = self.memory.emails.get(email_id)
+        return None if email is None else replace(email.row, source=None)
 
     async def set_flags_elsewhere(self, email_id: UUID, flags: Iterable[str | None] | None) -> None:
         """Replace the flags of a message."""
@@ -160,6 +178,48 @@ class MemoryStatusTests(store_contract_messages.StatusContract):
 
 class MemoryExpungeTests(store_contract_messages.ExpungeContract):
     """Expunging in memory."""
+
+    fixture_type = MemoryFixture
+
+
+class MemoryCreateTests(store_contract_folders.CreateContract):
+    """CREATE in memory."""
+
+    fixture_type = MemoryFixture
+
+
+class MemoryDeleteTests(store_contract_folders.DeleteContract):
+    """DELETE in memory."""
+
+    fixture_type = MemoryFixture
+
+
+class MemoryRenameTests(store_contract_folders.RenameContract):
+    """RENAME in memory."""
+
+    fixture_type = MemoryFixture
+
+
+class MemoryAppendTests(store_contract_append.AppendContract):
+    """APPEND in memory."""
+
+    fixture_type = MemoryFixture
+
+
+class MemoryCopyTests(store_contract_changes.CopyContract):
+    """COPY in memory."""
+
+    fixture_type = MemoryFixture
+
+
+class MemoryMoveTests(store_contract_changes.MoveContract):
+    """MOVE in memory."""
+
+    fixture_type = MemoryFixture
+
+
+class MemoryObserveTests(store_contract_observe.ObserveContract):
+    """Observers in memory."""
 
     fixture_type = MemoryFixture
 

@@ -32,6 +32,13 @@ _DELIVER = """
 """
 
 
+_STORED = """
+    SELECT id, mailbox_owner, mailbox, subject, body, html, from_addr, to_addrs, "timestamp", created_at,
+           coalesce(encrypted, false)
+    FROM public.emails WHERE id = %s
+"""
+
+
 def delivery(row: EmailRow, flags: list[str | None] | None) -> tuple[str, tuple[object, ...]]:
     """Return the statement, with its parameters, by which the mail receiver inserts a message."""
     text = (row.subject, row.body, row.html, row.from_addr, list(row.to_addrs))
@@ -50,6 +57,14 @@ class PostgresFixture(store_contract.StoreFixture):
         self.postgres = PostgresStore(self.dsn, pool_size=4)
         self.store: Store = self.postgres
         await self.store.start()
+
+    def set_folder_quota(self, quota: int) -> None:
+        """Say how many folders a user may have."""
+        self.postgres.folder_quota = quota
+
+    def is_listening(self) -> bool:
+        """Tell whether notifications are heard."""
+        return self.postgres._listener.listening
 
     async def tear_down(self) -> None:
         """Stop the store and remove the database."""
@@ -109,6 +124,14 @@ class PostgresFixture(store_contract.StoreFixture):
         """Read ``emails.flags``."""
         rows = self.execute(("SELECT coalesce(flags, '{}') FROM emails WHERE id = %s", (email_id,)))
         return list(rows[0][0]) if rows else None
+
+    async def stored_row(self, email_id: UUID) -> EmailRow | None:
+        """Read ``emails``."""
+        rows = self.execute((_STORED, (email_id,)))
+        if not rows:
+            return None
+        *text, to_addrs, timestamp, created_at, encrypted = rows[0]
+        return EmailRow(*text, tuple(to_addrs), timestamp, created_at, encrypted)
 
     async def set_flags_elsewhere(self, email_id: UUID, flags: Iterable[str | None] | None) -> None:
         """Write ``emails.flags``."""

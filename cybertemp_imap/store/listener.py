@@ -72,7 +72,8 @@ class Listener:
             await connection.connect(self._dsn)
             connection.addNotifyObserver(self._heard)
             await connection.runOperation(sql.LISTEN)
-        except (psycopg2.Error, ConnectionDone):
+        except (psycopg2.Error, ConnectionDone, ValueError):
+            # ValueError is what comes of a connection that is closed at the moment it has been made.
             if connection is self._connection:
                 self._close()
                 self._try(min(max(delay * 2, FIRST_RETRY), LONGEST_RETRY))

@@ -61,7 +61,7 @@ class MemoryWriter(MemoryMailboxes):
             raise Refused(Refusal.CANNOT)
         if not self._owns(user_id, new_owner):
             raise Refused(Refusal.NO_PERMISSION)
-        boxes = await self._within(user_id, owner, folder)
+        boxes = self._within(user_id, owner, folder)
         if not boxes:
             raise Refused(Refusal.NO_SUCH_MAILBOX)
         if owner == new_owner and new_folder.startswith(folder + DELIMITER):
@@ -78,12 +78,14 @@ class MemoryWriter(MemoryMailboxes):
             for email_id in email_ids:
                 self._relocate(email_id, (new_owner, target))
 
-    async def _within(self, user_id: UUID, owner: str, folder: str) -> list[MemoryMailbox]:
+    def _within(self, user_id: UUID, owner: str, folder: str) -> list[MemoryMailbox]:
         """Return the mailboxes of a folder and all below it, those included that exist by their mail alone."""
+        self._find(user_id, owner, folder)
+        made = {(box.owner, box.folder) for box in self._mailboxes.values() if box.user_id == user_id}
         places = [
-            (entry.owner, entry.folder)
-            for entry in await self.list_mailboxes(user_id)
-            if entry.owner == owner and f"{entry.folder}{DELIMITER}".startswith(folder + DELIMITER)
+            place
+            for place in made | set(self.places)
+            if place[0] == owner and f"{place[1]}{DELIMITER}".startswith(folder + DELIMITER)
         ]
         return [box for place in places if (box := self._find(user_id, *place)) is not None]
 
