@@ -39,6 +39,12 @@ _STORED = """
 """
 
 
+_STORED_AS = (
+    *("id", "owner", "folder", "subject", "body", "html", "from_addr", "to_addrs"),
+    *("timestamp", "created_at", "encrypted"),
+)
+
+
 def delivery(row: EmailRow, flags: list[str | None] | None) -> tuple[str, tuple[object, ...]]:
     """Return the statement, with its parameters, by which the mail receiver inserts a message."""
     text = (row.subject, row.body, row.html, row.from_addr, list(row.to_addrs))
@@ -130,8 +136,8 @@ class PostgresFixture(store_contract.StoreFixture):
         rows = self.execute((_STORED, (email_id,)))
         if not rows:
             return None
-        *text, to_addrs, timestamp, created_at, encrypted = rows[0]
-        return EmailRow(*text, tuple(to_addrs), timestamp, created_at, encrypted)
+        row = dict(zip(_STORED_AS, rows[0], strict=True))
+        return EmailRow(**{**row, "to_addrs": tuple(row["to_addrs"])})
 
     async def set_flags_elsewhere(self, email_id: UUID, flags: Iterable[str | None] | None) -> None:
         """Write ``emails.flags``."""
