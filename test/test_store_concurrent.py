@@ -10,6 +10,7 @@ from twisted.internet.defer import Deferred, gatherResults
 
 from cybertemp_imap.errors import Refused
 from cybertemp_imap.naming import INBOX
+from cybertemp_imap.store import pool
 from cybertemp_imap.store.interface import FlagMode, MailboxHead, MailboxRef, NewMessage, Store
 from cybertemp_imap.store.postgres import PostgresStore
 from test import store_contract
@@ -28,6 +29,8 @@ class ConcurrentTests(store_contract.StoreContract):
     async def setUp(self) -> None:  # type: ignore[override]
         """Make the other store."""
         await super().setUp()
+        # A deadlock fails the test, instead of being got over by trying again.
+        self.patch(pool, "ATTEMPTS", 1)
         fixture = self.fixture
         assert isinstance(fixture, PostgresFixture)
         self.another = PostgresStore(fixture.dsn, pool_size=4)
