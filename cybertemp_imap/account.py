@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import accumulate
 from typing import NoReturn
 
 from twisted.internet.defer import Deferred
@@ -104,11 +103,18 @@ class Account:
         owner, folder = key_of(user, name)
         if folder == INBOX:
             await self._refuse_inbox(owner)
-        *above, _ = accumulate(folder.split(DELIMITER), lambda left, right: f"{left}{DELIMITER}{right}")
-        for parent in above:
-            with suppress_refusal(Refusal.ALREADY_EXISTS):
-                await self.store.create_folder(user, owner, parent, None)
-        return await self.store.create_folder(user, owner, folder, special_use)
+        made = await self.store.create_folder(user, owner, folder, special_use)
+        await self._create_above(owner, folder)
+        return made
+
+    async def _create_above(self, owner: str, folder: str) -> None:
+        """Create what is missing above a folder that is there now: when it was refused, nothing was created.
+
+        Those for which there is no room go on to be names that only group others.
+        """
+        for parent in reversed(list(parents_of([folder]))):
+            with suppress_refusal(Refusal.ALREADY_EXISTS, Refusal.OVER_QUOTA):
+                await self.store.create_folder(self.identity.user_id, owner, parent, None)
 
     async def _refuse_inbox(self, owner: str) -> NoReturn:
         """Refuse to create INBOX, or an address: alike whether it is somebody's or nobody's."""
@@ -133,6 +139,7 @@ class Account:
             raise Refused(Refusal.ALREADY_EXISTS if new_folder == folder else Refusal.CANNOT)
         else:
             await self.store.rename_folder(user, owner, folder, new_owner, new_folder)
+            await self._create_above(new_owner, new_folder)
 
     async def _empty_inbox(self, new_name: str) -> None:
         inbox = await self.open(INBOX, read_only=True)
@@ -240,12 +247,12 @@ class Account:
 
 
 @contextmanager
-def suppress_refusal(refusal: Refusal) -> Iterator[None]:
-    """Pass over one kind of refusal."""
+def suppress_refusal(*passed: Refusal) -> Iterator[None]:
+    """Pass over some kinds of refusal."""
     try:
         yield
     except Refused as refused:
-        if refused.refusal is not refusal:
+        if refused.refusal not in passed:
             raise
 
 

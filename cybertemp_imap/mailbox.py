@@ -40,6 +40,7 @@ class Mailbox:
         self.read_only = read_only
         self._attributes = tuple(attributes)
         self._listeners: list[Any] = []
+        self._recent_claimed = 1
         self.view = View(shared.messages)
         shared.views.add(self.view)
 
@@ -53,18 +54,18 @@ class Mailbox:
         return mailbox
 
     async def _claim_recent(self) -> None:
-        if self.read_only or self.shared.head.uid_next == 1:
+        uid_next = self.shared.head.uid_next
+        if self.read_only or uid_next == self._recent_claimed:
             return
+        self._recent_claimed = uid_next
         self.view.arrived_recent(await self.shared.store.claim_recent(self.shared.ref))
 
     # -- for our own commands -----------------------------------------------------------------------------------------
 
     async def poll(self) -> None:
         """Take in what others have done; raises NO_SUCH_MAILBOX when the mailbox is gone."""
-        before = self.shared.head.uid_next
         await self.shared.refresh()
-        if self.shared.head.uid_next != before:
-            await self._claim_recent()
+        await self._claim_recent()
 
     def report(self, expunge: bool) -> Report:
         """Say what the session must be told; see :meth:`View.report`."""

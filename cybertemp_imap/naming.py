@@ -47,7 +47,8 @@ def key_of(user_id: UUID, name: str) -> tuple[str, str]:
         raise Refused(Refusal.BAD_MAILBOX_NAME)
     first, _, rest = name.partition(DELIMITER)
     if "@" not in first:
-        return account_key(user_id), name
+        # INBOX has one spelling, also where it only stands above others.
+        return account_key(user_id), f"{INBOX}{DELIMITER}{rest}" if first.upper() == INBOX else name
     if rest.upper() == INBOX:
         # ``name@domain`` is that mailbox; a second name for it would be a second mailbox to every client.
         raise Refused(Refusal.BAD_MAILBOX_NAME)

@@ -20,7 +20,7 @@ __all__ = ["Malformed", "Response", "parse_responses"]
 _BARE_CODES = frozenset(
     b"ALERT PARSE READ-ONLY READ-WRITE TRYCREATE CLOSED UNAVAILABLE AUTHENTICATIONFAILED AUTHORIZATIONFAILED EXPIRED "
     b"PRIVACYREQUIRED CONTACTADMIN NOPERM INUSE EXPUNGEISSUED CORRUPTION SERVERBUG CLIENTBUG CANNOT LIMIT OVERQUOTA "
-    b"ALREADYEXISTS NONEXISTENT TOOBIG UNKNOWN-CTE NOTSAVED".split()
+    b"ALREADYEXISTS NONEXISTENT TOOBIG UNKNOWN-CTE NOTSAVED USEATTR".split()
 )
 _TEXT = re.compile(rb"[\x01-\x09\x0b\x0c\x0e-\x7f]+")
 _TAG = re.compile(rb"[!#$&',\-./0-9:;<=>?@A-Z\[\]^_`a-z|}~]+(?= )")
@@ -117,6 +117,14 @@ def _code(scanner: Scanner) -> tuple[bytes, Any]:
     if name == b"PERMANENTFLAGS":
         scanner.space()
         return name, scanner.listed(Scanner.permanent_flag, empty=True)
+    if name in (b"APPENDUID", b"COPYUID"):
+        # RFC 4315 section 4
+        scanner.space()
+        numbers: list[Any] = [scanner.nz_number()]
+        for _ in range(1 if name == b"APPENDUID" else 2):
+            scanner.space()
+            numbers.append(scanner.match(_SET, "a UID set"))
+        return name, tuple(numbers)
     if name != b"BADCHARSET":
         scanner.fail("no such response code")
     scanner.space()
@@ -204,7 +212,7 @@ def _extended_search(scanner: Scanner) -> dict[str, Any]:
     return found
 
 
-_STATUS_ITEMS = frozenset(b"MESSAGES RECENT UIDNEXT UIDVALIDITY UNSEEN SIZE DELETED".split())
+_STATUS_ITEMS = frozenset(b"MESSAGES RECENT UIDNEXT UIDVALIDITY UNSEEN SIZE DELETED APPENDLIMIT".split())
 
 
 def _mailbox_status(scanner: Scanner) -> tuple[bytes, dict[str, int]]:

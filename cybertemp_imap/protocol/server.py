@@ -14,8 +14,10 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from twisted.cred.portal import Portal
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import ISSLTransport
 from twisted.mail import imap4
+from twisted.python.failure import Failure
 
 from cybertemp_imap.account import Account
 from cybertemp_imap.errors import Refusal, Refused, StoreUnavailable
@@ -50,6 +52,9 @@ from cybertemp_imap.protocol.tokens import SyntaxFault
 # ``OK DELETE completed`` would be a command.
 _ECHO_UNTAGGED = re.compile(rb"(?:\*|\+|OK|NO|BAD)(?: |$)", re.IGNORECASE)
 _ECHO_TAGGED = re.compile(rb"[^ ]+ (?:OK|NO|BAD)(?: |$)", re.IGNORECASE)
+_WITHIN_COMMAND = (ContinuationWanted, LiteralStarted, LiteralChunk)
+"""Events after which more of a command is to come."""
+
 _HTTP = re.compile(rb"[A-Z]{3,8} [^ ]+ HTTP/[0-9.]+$")
 
 
@@ -88,6 +93,13 @@ class ImapServer(Connection):
 
     async def take_event(self, event: Event) -> None:
         """Do what an event of the reader asks for."""
+        try:
+            await self._take(event)
+        finally:
+            if self.outlet.closed or not isinstance(event, _WITHIN_COMMAND):
+                await append.discard(self)
+
+    async def _take(self, event: Event) -> None:
         match event:
             case CommandReady(data, streamed):
                 await self._command(data, streamed)
@@ -103,6 +115,12 @@ class ImapServer(Connection):
                 self._bad(tag, "The command is too long.")
             case Runaway():
                 self.bye("The command is much too long.")
+
+    def connectionLost(self, reason: Failure) -> None:  # type: ignore[override]
+        """Let go of everything, also of messages that are not whole."""
+        super().connectionLost(reason)
+        if not self._serving:
+            Deferred.fromCoroutine(append.discard(self)).addErrback(self._broken)
 
     # -- messages on their way in -------------------------------------------------------------------------------------
 
@@ -146,7 +164,6 @@ class ImapServer(Connection):
         try:
             tag, command = parse_command(data, streamed)
         except SyntaxFault as fault:
-            await append.discard(self)
             self._not_understood(data, fault.tag, str(fault))
             return
         except UnknownCommand as unknown:

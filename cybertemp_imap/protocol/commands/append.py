@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from uuid import UUID, uuid4
@@ -53,14 +53,14 @@ class Incoming:
         self._store = store
         self._pieces = 0
         self._waiting = bytearray()
-        self._last = b""
+        self._return = b""
 
     async def take(self, octets: bytes) -> None:
         """Take octets as they came."""
         self.has_nul = self.has_nul or b"\0" in octets
         # A line end may be cut between two chunks.
-        fixed = _BARE_LF.sub(b"\r\n", self._last + octets)[len(self._last) :]
-        self._last = octets[-1:]
+        fixed = _BARE_LF.sub(b"\r\n", self._return + octets)[len(self._return) :]
+        self._return = b"\r" if octets.endswith(b"\r") else b""
         self.size += len(fixed)
         if len(self.head) < HEAD:
             self.head += fixed[: HEAD - len(self.head)]
@@ -84,11 +84,7 @@ class Incoming:
 
 async def run(session: ImapServer, command: Append) -> Completion:
     """Add messages to a mailbox: all of them or none."""
-    try:
-        uids, uid_validity = await _append(session, command, session.incoming)
-    except BaseException:
-        await discard(session)
-        raise
+    uids, uid_validity = await _append(session, command, session.incoming)
     session.incoming = []
     return Completion("APPEND completed", f"APPENDUID {uid_validity} {compact(uids).decode()}")
 
@@ -100,15 +96,21 @@ async def _append(session: ImapServer, command: Append, incoming: Sequence[Incom
     new = [
         await _new_message(session, asked, message) for asked, message in zip(command.messages, incoming, strict=True)
     ]
-    uids = await target.append(new)
+    with _as_destination():
+        uids = await target.append(new)
     if session.mbox is not None and session.mbox.shared is target:
         await session.mbox.poll()
     return uids, target.head.uid_validity
 
 
 async def _new_message(session: ImapServer, asked: AppendMessage, message: Incoming) -> NewMessage:
-    if message.has_nul and not asked.binary:
+    if asked.binary:
+        raise Bad("A message cannot be a literal8.")
+    if message.has_nul:
         raise Bad("A message holds a NUL octet.")
+    if not message.size:
+        # RFC 3502 section 6.3.11: this is how a client says that it wants none of them to be added.
+        raise Refused(Refusal.CANNOT)
     await message.finish()
     pool = session.reactor.getThreadPool()
     letter: Letter = await deferToThreadPool(session.reactor, pool, read_letter, message.head)
@@ -143,8 +145,15 @@ async def admit(session: ImapServer, prefix: bytes) -> None:
 
 async def _target(session: ImapServer, raw_name: bytes) -> SharedMailbox:
     """Return the mailbox to add to; raises NO_SUCH_DESTINATION."""
-    try:
+    with _as_destination():
         return await session.user.shared(mailbox_name(session, raw_name))
+
+
+@contextlib.contextmanager
+def _as_destination() -> Iterator[None]:
+    """Have the mailbox that is not there be one that can be created."""
+    try:
+        yield
     except Refused as refused:
         if refused.refusal is Refusal.NO_SUCH_MAILBOX:
             raise Refused(Refusal.NO_SUCH_DESTINATION) from None

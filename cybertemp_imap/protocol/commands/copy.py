@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from typing import TYPE_CHECKING
 
 from cybertemp_imap.errors import Refusal, Refused
@@ -18,15 +18,19 @@ if TYPE_CHECKING:
     from cybertemp_imap.shared import SharedMailbox
 
 
+Pairs = Sequence[tuple[int, int]]
+"""UIDs of messages and of what has become of them in the other mailbox."""
+
+
 async def run_copy(session: ImapServer, command: Copy) -> Completion:
     """Copy messages to another mailbox, or to the same."""
     uids = uids_of(session, command.messages, command.uid)
     target = await _target(session, command.mailbox)
     if not uids:
         return Completion("COPY completed")
-    pairs = await session.mailbox.shared.copy(uids, target)
-    if len(pairs) < len(uids) and not command.uid:
-        raise Refused(Refusal.EXPUNGE_ISSUED)
+    if not command.uid:
+        await _check_present(session, uids)
+    pairs = await _done(session, session.mailbox.shared.copy(uids, target))
     if target is session.mailbox.shared:
         await session.mailbox.poll()
     return Completion("COPY completed", _copyuid(target, pairs))
@@ -40,12 +44,33 @@ async def run_move(session: ImapServer, command: Move) -> Completion:
     target = await _target(session, command.mailbox)
     if not uids:
         return Completion("MOVE completed")
-    pairs = await session.mailbox.shared.move(uids, target)
+    pairs = await _done(session, session.mailbox.shared.move(uids, target))
     code = _copyuid(target, pairs)
     if code is not None:
         # RFC 6851 section 4.3: COPYUID comes before the EXPUNGE responses, so it cannot be in the tagged answer.
         session.untagged(responses.status("OK", "Moved", code))
     return Completion("MOVE completed")
+
+
+async def _check_present(session: ImapServer, uids: Sequence[int]) -> None:
+    """Refuse to copy messages of which some are gone: all are copied or none (RFC 2180 section 4.4.1).
+
+    What goes between this and the copying is left out, as COPYUID then says.
+    """
+    await session.mailbox.poll()
+    if any(session.mailbox.view.flags_of(uid) is None for uid in uids):
+        raise Refused(Refusal.EXPUNGE_ISSUED)
+
+
+async def _done(session: ImapServer, work: Awaitable[Pairs]) -> Pairs:
+    """Copy or move. Where one of the mailboxes has gone meanwhile, find out which."""
+    try:
+        return await work
+    except Refused as refused:
+        if refused.refusal is not Refusal.NO_SUCH_MAILBOX:
+            raise
+        await session.mailbox.poll()
+        raise Refused(Refusal.NO_SUCH_DESTINATION) from None
 
 
 async def _target(session: ImapServer, raw: bytes) -> SharedMailbox:
@@ -58,7 +83,7 @@ async def _target(session: ImapServer, raw: bytes) -> SharedMailbox:
         raise
 
 
-def _copyuid(target: SharedMailbox, pairs: Sequence[tuple[int, int]]) -> str | None:
+def _copyuid(target: SharedMailbox, pairs: Pairs) -> str | None:
     """Return the COPYUID code; both sets are in the order of the copied messages."""
     if not pairs:
         return None

@@ -20,7 +20,13 @@ async def run_create(session: ImapServer, command: Create) -> Completion:
     """Create a folder, and those above it that are not there yet."""
     # A client that ends the name with the delimiter says that it will create others below (RFC 9051 section 6.3.4).
     name = mailbox_name(session, command.mailbox).removesuffix(DELIMITER)
-    await session.user.create_folder(name, _special_use(command))
+    use = _special_use(command)
+    try:
+        await session.user.create_folder(name, use)
+    except Refused as refused:
+        if use is not None and refused.refusal is Refusal.CANNOT:
+            raise Refused(Refusal.USE_ATTRIBUTE) from None
+        raise
     return Completion("CREATE completed")
 
 

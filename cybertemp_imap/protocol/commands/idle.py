@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from cybertemp_imap.protocol import responses
 from cybertemp_imap.protocol.command import Idle
+from cybertemp_imap.protocol.commands.noop import take_in
 from cybertemp_imap.protocol.rule import Bad, Completion
 
 if TYPE_CHECKING:
@@ -17,8 +18,10 @@ STILL_HERE = 120.0
 MAX_LINE = 100
 
 
-async def run(session: ImapServer, command: Idle) -> Completion:
+async def run(session: ImapServer, command: Idle) -> Completion | None:
     """Tell what happens to the mailbox as it happens, until the client says DONE. A live IDLE is never timed out."""
+    if not await take_in(session):
+        return None
     session.sendContinuationRequest(b"idling")
     session.setTimeout(None)
     signs = _SignsOfLife(session)
@@ -28,6 +31,8 @@ async def run(session: ImapServer, command: Idle) -> Completion:
         session.tell_news()
     try:
         line = await session.read_line(MAX_LINE)
+    except Bad:
+        line = b""
     finally:
         signs.stop()
         if view is not None:

@@ -14,6 +14,13 @@ if TYPE_CHECKING:
 
 async def run(session: ImapServer, command: Noop | Check) -> Completion | None:
     """Take in what others have done to the selected mailbox; it is told before the answer."""
+    if not await take_in(session):
+        return None
+    return Completion(f"{'CHECK' if isinstance(command, Check) else 'NOOP'} completed")
+
+
+async def take_in(session: ImapServer) -> bool:
+    """Take in what others have done to the selected mailbox; False when it is gone, and the connection closed."""
     if session.mbox is not None:
         try:
             await session.mbox.poll()
@@ -21,5 +28,5 @@ async def run(session: ImapServer, command: Noop | Check) -> Completion | None:
             if refused.refusal is not Refusal.NO_SUCH_MAILBOX:
                 raise
             session.mailbox_is_gone()
-            return None
-    return Completion(f"{'CHECK' if isinstance(command, Check) else 'NOOP'} completed")
+            return False
+    return True

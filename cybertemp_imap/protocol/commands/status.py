@@ -14,7 +14,7 @@ from cybertemp_imap.store.interface import StatusCounts
 if TYPE_CHECKING:
     from cybertemp_imap.protocol.server import ImapServer
 
-SUPPORTED = frozenset({"MESSAGES", "RECENT", "UIDNEXT", "UIDVALIDITY", "UNSEEN", "SIZE", "DELETED"})
+SUPPORTED = frozenset({"MESSAGES", "RECENT", "UIDNEXT", "UIDVALIDITY", "UNSEEN", "SIZE", "DELETED", "APPENDLIMIT"})
 
 
 async def run(session: ImapServer, command: Status) -> Completion:
@@ -34,7 +34,7 @@ def check_items(items: Iterable[str]) -> None:
 async def status_line(session: ImapServer, name: str, items: tuple[str, ...]) -> bytes:
     """Return the STATUS response for a mailbox; raises NO_SUCH_MAILBOX."""
     counts = await session.user.status(name, with_size="SIZE" in items)
-    values = _values(counts)
+    values = _values(counts) | {"APPENDLIMIT": session.limits.append_limit}
     printed = b" ".join(b"%b %d" % (item.encode(), values[item]) for item in dict.fromkeys(items))
     return b"STATUS " + strings.mailbox(_shown(name), utf8_enabled(session)) + b" (" + printed + b")"
 
