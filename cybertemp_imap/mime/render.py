@@ -23,7 +23,6 @@ ENCRYPTED_TEXT = (
 )
 
 
-
 def render(row: EmailRow) -> bytes:
     """The message of ``row``, with CRLF line ends; never raises, linear time.
 
