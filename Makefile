@@ -12,7 +12,7 @@ SOURCES := setup.cfg setup.py pyproject.toml MANIFEST.in README.rst \
 LOCAL := --no-deps --no-build-isolation --force-reinstall
 
 .DELETE_ON_ERROR:
-.PHONY: run test lint format types check wheel clean
+.PHONY: run test bench lint format types check wheel clean
 
 run: $(VENV)/.installed-embedded
 	@mkdir -p "$(DATA)"
@@ -23,6 +23,10 @@ run: $(VENV)/.installed-embedded
 # `python -m twisted.trial`: plain `trial test` would find the tests of CPython itself.
 test: $(VENV)/.installed-test
 	$(BIN)/python -m twisted.trial $(TRIAL) test
+
+# Beside Dovecot, as root; BENCH="--only flags --profile" and more: see docs/bench.rst.
+bench: $(VENV)/.installed-embedded
+	$(BIN)/python -m bench $(BENCH)
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .

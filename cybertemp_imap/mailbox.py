@@ -19,7 +19,7 @@ from zope.interface import implementer
 
 from cybertemp_imap.message import Message
 from cybertemp_imap.naming import DELIMITER
-from cybertemp_imap.protocol.command import SearchKey
+from cybertemp_imap.protocol.search_key import SearchKey
 from cybertemp_imap.protocol.sequence import SequenceSet, positions
 from cybertemp_imap.shared import SharedMailbox
 from cybertemp_imap.store.interface import FlagMode, MessageState

@@ -13,8 +13,8 @@ from typing import Any
 
 from twisted.mail.imap4 import IllegalQueryError
 
-from cybertemp_imap.protocol.command import SearchKey
 from cybertemp_imap.protocol.grammar.search import MAX_DEPTH, search
+from cybertemp_imap.protocol.search_key import SearchKey
 from cybertemp_imap.protocol.tokens import SyntaxFault, Tokens
 
 STRINGS: dict[bytes, int] = {

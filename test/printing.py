@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Iterable
 
 from cybertemp_imap.protocol import command as c
+from cybertemp_imap.protocol import search_key as sk
 from cybertemp_imap.protocol.date import format_date, format_date_time
 
 Choose = Callable[[int], int]
@@ -224,40 +225,40 @@ class Printer:
             printed += self.word("RETURN ") + self.words(options) + b" "
         if command.charset is not None:
             printed += self.word("CHARSET ") + self.astring(self.word(command.charset)) + b" "
-        if isinstance(command.key, c.KeyAnd) and self.choose(2):
+        if isinstance(command.key, sk.KeyAnd) and self.choose(2):
             return printed + b" ".join(self.key(key) for key in command.key.keys)
         return printed + self.key(command.key)
 
-    def key(self, key: c.SearchKey) -> bytes:
+    def key(self, key: sk.SearchKey) -> bytes:
         """A search key, perhaps in parentheses it does not need."""
         printed = self.bare_key(key)
         return b"(" + printed + b")" if self.choose(4) == 0 else printed
 
-    def bare_key(self, key: c.SearchKey) -> bytes:
+    def bare_key(self, key: sk.SearchKey) -> bytes:
         """A search key."""
         return _KEYS[type(key)](self, key)
 
-    def constant(self, key: c.KeyAll | c.KeyRecent | c.KeySaveDateSupported) -> bytes:
+    def constant(self, key: sk.KeyAll | sk.KeyRecent | sk.KeySaveDateSupported) -> bytes:
         """A search key without arguments."""
         return self.word(type(key).__name__.removeprefix("Key"))
 
-    def key_and(self, key: c.KeyAnd) -> bytes:
+    def key_and(self, key: sk.KeyAnd) -> bytes:
         """Several keys."""
         return self.listed(self.key(one) for one in key.keys)
 
-    def key_or(self, key: c.KeyOr) -> bytes:
+    def key_or(self, key: sk.KeyOr) -> bytes:
         """OR."""
         return self.word("OR ") + self.key(key.left) + b" " + self.key(key.right)
 
-    def key_not(self, key: c.KeyNot) -> bytes:
+    def key_not(self, key: sk.KeyNot) -> bytes:
         """NOT, or the negative form that a key has."""
-        if isinstance(key.key, c.KeyFlag) and self.choose(2):
+        if isinstance(key.key, sk.KeyFlag) and self.choose(2):
             return self.flag_key("UN", key.key.flag)
-        if isinstance(key.key, c.KeyRecent) and self.choose(2):
+        if isinstance(key.key, sk.KeyRecent) and self.choose(2):
             return self.word("OLD")
         return self.word("NOT ") + self.key(key.key)
 
-    def key_flag(self, key: c.KeyFlag) -> bytes:
+    def key_flag(self, key: sk.KeyFlag) -> bytes:
         """SEEN, KEYWORD x."""
         return self.flag_key("", key.flag)
 
@@ -267,19 +268,19 @@ class Printer:
             return self.word(prefix + flag[1:])
         return self.word(prefix + "KEYWORD ") + flag.encode()
 
-    def key_header(self, key: c.KeyHeader) -> bytes:
+    def key_header(self, key: sk.KeyHeader) -> bytes:
         """HEADER, or the key named like the field."""
         if key.field in (b"BCC", b"CC", b"FROM", b"SUBJECT", b"TO") and self.choose(2):
             return self.word(key.field) + b" " + self.astring(key.value)
         return self.word("HEADER ") + self.astring(key.field) + b" " + self.astring(key.value)
 
-    def key_date(self, key: c.KeyDate) -> bytes:
+    def key_date(self, key: sk.KeyDate) -> bytes:
         """BEFORE and its like, the date quoted or not."""
         date = self.word(format_date(key.day))
         quoted = b'"' + date + b'"' if self.choose(2) else date
         return self.word(key.field.value + key.order.value) + b" " + quoted
 
-    def key_mod_seq(self, key: c.KeyModSeq) -> bytes:
+    def key_mod_seq(self, key: sk.KeyModSeq) -> bytes:
         """MODSEQ, perhaps with an entry."""
         entry = b'"/flags/\\\\Draft" ' + self.word("ALL ") if self.choose(2) else b""
         return self.word("MODSEQ ") + entry + b"%d" % key.mod_seq
@@ -319,24 +320,24 @@ _COMMANDS: dict[type[c.Command], Callable[..., bytes]] = {
     c.Fetch: Printer.fetch,
     c.Search: Printer.search,
 }
-_KEYS: dict[type[c.SearchKey], Callable[..., bytes]] = {
-    c.KeyAll: Printer.constant,
-    c.KeyRecent: Printer.constant,
-    c.KeySaveDateSupported: Printer.constant,
-    c.KeyAnd: Printer.key_and,
-    c.KeyOr: Printer.key_or,
-    c.KeyNot: Printer.key_not,
-    c.KeyFlag: Printer.key_flag,
-    c.KeyHeader: Printer.key_header,
-    c.KeyDate: Printer.key_date,
-    c.KeyModSeq: Printer.key_mod_seq,
-    c.KeySequence: lambda _printer, key: key.messages.to_wire(),
-    c.KeyUid: lambda printer, key: printer.word("UID ") + key.uids.to_wire(),
-    c.KeyBody: lambda printer, key: printer.word("BODY ") + printer.astring(key.value),
-    c.KeyText: lambda printer, key: printer.word("TEXT ") + printer.astring(key.value),
-    c.KeyEmailId: lambda printer, key: printer.word("EMAILID ") + printer.astring(key.email_id),
-    c.KeyThreadId: lambda printer, key: printer.word("THREADID ") + printer.astring(key.thread_id),
-    c.KeyLarger: lambda printer, key: printer.word("LARGER ") + b"%d" % key.octets,
-    c.KeySmaller: lambda printer, key: printer.word("SMALLER ") + b"%d" % key.octets,
-    c.KeyAge: lambda printer, key: printer.word("OLDER " if key.older else "YOUNGER ") + b"%d" % key.seconds,
+_KEYS: dict[type[sk.SearchKey], Callable[..., bytes]] = {
+    sk.KeyAll: Printer.constant,
+    sk.KeyRecent: Printer.constant,
+    sk.KeySaveDateSupported: Printer.constant,
+    sk.KeyAnd: Printer.key_and,
+    sk.KeyOr: Printer.key_or,
+    sk.KeyNot: Printer.key_not,
+    sk.KeyFlag: Printer.key_flag,
+    sk.KeyHeader: Printer.key_header,
+    sk.KeyDate: Printer.key_date,
+    sk.KeyModSeq: Printer.key_mod_seq,
+    sk.KeySequence: lambda _printer, key: key.messages.to_wire(),
+    sk.KeyUid: lambda printer, key: printer.word("UID ") + key.uids.to_wire(),
+    sk.KeyBody: lambda printer, key: printer.word("BODY ") + printer.astring(key.value),
+    sk.KeyText: lambda printer, key: printer.word("TEXT ") + printer.astring(key.value),
+    sk.KeyEmailId: lambda printer, key: printer.word("EMAILID ") + printer.astring(key.email_id),
+    sk.KeyThreadId: lambda printer, key: printer.word("THREADID ") + printer.astring(key.thread_id),
+    sk.KeyLarger: lambda printer, key: printer.word("LARGER ") + b"%d" % key.octets,
+    sk.KeySmaller: lambda printer, key: printer.word("SMALLER ") + b"%d" % key.octets,
+    sk.KeyAge: lambda printer, key: printer.word("OLDER " if key.older else "YOUNGER ") + b"%d" % key.seconds,
 }

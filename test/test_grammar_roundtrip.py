@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from twisted.trial import unittest
 
 from cybertemp_imap.protocol import command as c
+from cybertemp_imap.protocol import search_key as sk
 from cybertemp_imap.protocol.grammar.listing import RETURN_OPTIONS, SELECTION_OPTIONS
 from cybertemp_imap.protocol.grammar.mailbox import STATUS_ITEMS
 from cybertemp_imap.protocol.grammar.parse import parse_command
@@ -89,31 +90,31 @@ def fetches(draw: st.DrawFn) -> c.Fetch:
 
 system_flags = st.sampled_from(["\\Answered", "\\Deleted", "\\Draft", "\\Flagged", "\\Seen"])
 object_ids = st.text("aZ0_-", min_size=1, max_size=20).map(str.encode)
-leaves: st.SearchStrategy[c.SearchKey] = st.one_of(
-    st.just(c.KeyAll()),
-    st.just(c.KeyRecent()),
-    st.just(c.KeySaveDateSupported()),
-    st.builds(c.KeySequence, sets),
-    st.builds(c.KeyUid, sets),
-    st.builds(c.KeyFlag, st.one_of(system_flags, keywords)),
-    st.builds(c.KeyHeader, st.one_of(octets, st.sampled_from([b"BCC", b"CC", b"FROM", b"SUBJECT", b"TO"])), octets),
-    st.builds(c.KeyBody, octets),
-    st.builds(c.KeyText, octets),
-    st.builds(c.KeyLarger, number63),
-    st.builds(c.KeySmaller, number63),
-    st.builds(c.KeyDate, st.sampled_from(c.DateField), st.sampled_from(c.DateOrder), st.dates(date(1, 1, 1))),
-    st.builds(c.KeyAge, nz, st.booleans()),
-    st.builds(c.KeyModSeq, number63),
-    st.builds(c.KeyEmailId, object_ids),
-    st.builds(c.KeyThreadId, object_ids),
+leaves: st.SearchStrategy[sk.SearchKey] = st.one_of(
+    st.just(sk.KeyAll()),
+    st.just(sk.KeyRecent()),
+    st.just(sk.KeySaveDateSupported()),
+    st.builds(sk.KeySequence, sets),
+    st.builds(sk.KeyUid, sets),
+    st.builds(sk.KeyFlag, st.one_of(system_flags, keywords)),
+    st.builds(sk.KeyHeader, st.one_of(octets, st.sampled_from([b"BCC", b"CC", b"FROM", b"SUBJECT", b"TO"])), octets),
+    st.builds(sk.KeyBody, octets),
+    st.builds(sk.KeyText, octets),
+    st.builds(sk.KeyLarger, number63),
+    st.builds(sk.KeySmaller, number63),
+    st.builds(sk.KeyDate, st.sampled_from(sk.DateField), st.sampled_from(sk.DateOrder), st.dates(date(1, 1, 1))),
+    st.builds(sk.KeyAge, nz, st.booleans()),
+    st.builds(sk.KeyModSeq, number63),
+    st.builds(sk.KeyEmailId, object_ids),
+    st.builds(sk.KeyThreadId, object_ids),
 )
 
 
-def _nested(keys: st.SearchStrategy[c.SearchKey]) -> st.SearchStrategy[c.SearchKey]:
+def _nested(keys: st.SearchStrategy[sk.SearchKey]) -> st.SearchStrategy[sk.SearchKey]:
     return st.one_of(
-        st.builds(c.KeyAnd, st.lists(keys, min_size=2, max_size=4).map(tuple)),
-        st.builds(c.KeyOr, keys, keys),
-        st.builds(c.KeyNot, keys),
+        st.builds(sk.KeyAnd, st.lists(keys, min_size=2, max_size=4).map(tuple)),
+        st.builds(sk.KeyOr, keys, keys),
+        st.builds(sk.KeyNot, keys),
     )
 
 

@@ -7,6 +7,7 @@ from datetime import date, datetime, timedelta, timezone
 from twisted.trial import unittest
 
 from cybertemp_imap.protocol import command as c
+from cybertemp_imap.protocol import search_key as sk
 from cybertemp_imap.protocol.grammar.append import awaits_message
 from cybertemp_imap.protocol.grammar.login import decode_base64
 from cybertemp_imap.protocol.grammar.parse import COMMANDS, UnknownCommand, parse_command, parse_tag
@@ -14,7 +15,7 @@ from cybertemp_imap.protocol.sequence import SequenceSet
 from cybertemp_imap.protocol.tokens import SyntaxFault, Tokens
 
 A = c.Attribute
-SEEN = c.KeyFlag("\\Seen")
+SEEN = sk.KeyFlag("\\Seen")
 
 
 def some(text: str) -> SequenceSet:
@@ -145,48 +146,50 @@ FETCHES: dict[bytes, c.Fetch] = {
     b"UID FETCH 300:500 (FLAGS) (VANISHED CHANGEDSINCE 12345)": c.Fetch(some("300:500"), (A.FLAGS,), True, 12345, True),
 }
 
-INTERNAL, SINCE = c.DateField.INTERNAL, c.DateOrder.SINCE
+INTERNAL, SINCE = sk.DateField.INTERNAL, sk.DateOrder.SINCE
 
-KEYS: dict[bytes, c.SearchKey] = {
-    b"ALL": c.KeyAll(),
-    b"unseen": c.KeyNot(SEEN),
-    b"NEW": c.KeyAnd((c.KeyRecent(), c.KeyNot(SEEN))),
-    b"OLD": c.KeyNot(c.KeyRecent()),
-    b"KEYWORD $Junk UNKEYWORD x": c.KeyAnd((c.KeyFlag("$Junk"), c.KeyNot(c.KeyFlag("x")))),
-    b'FLAGGED SINCE 1-Feb-1994 NOT FROM "Smith"': c.KeyAnd(
+KEYS: dict[bytes, sk.SearchKey] = {
+    b"ALL": sk.KeyAll(),
+    b"unseen": sk.KeyNot(SEEN),
+    b"NEW": sk.KeyAnd((sk.KeyRecent(), sk.KeyNot(SEEN))),
+    b"OLD": sk.KeyNot(sk.KeyRecent()),
+    b"KEYWORD $Junk UNKEYWORD x": sk.KeyAnd((sk.KeyFlag("$Junk"), sk.KeyNot(sk.KeyFlag("x")))),
+    b'FLAGGED SINCE 1-Feb-1994 NOT FROM "Smith"': sk.KeyAnd(
         (
-            c.KeyFlag("\\Flagged"),
-            c.KeyDate(INTERNAL, SINCE, date(1994, 2, 1)),
-            c.KeyNot(c.KeyHeader(b"FROM", b"Smith")),
+            sk.KeyFlag("\\Flagged"),
+            sk.KeyDate(INTERNAL, SINCE, date(1994, 2, 1)),
+            sk.KeyNot(sk.KeyHeader(b"FROM", b"Smith")),
         )
     ),
-    b"OR (SEEN 1:5) NOT OR 7 $": c.KeyOr(
-        c.KeyAnd((SEEN, c.KeySequence(some("1:5")))),
-        c.KeyNot(c.KeyOr(c.KeySequence(some("7")), c.KeySequence(SequenceSet((), True)))),
+    b"OR (SEEN 1:5) NOT OR 7 $": sk.KeyOr(
+        sk.KeyAnd((SEEN, sk.KeySequence(some("1:5")))),
+        sk.KeyNot(sk.KeyOr(sk.KeySequence(some("7")), sk.KeySequence(SequenceSet((), True)))),
     ),
     b"((((SEEN))))": SEEN,
-    b"(SEEN) (ALL ALL) ": c.KeyAnd((SEEN, c.KeyAnd((c.KeyAll(), c.KeyAll())))),
-    b'header x-] ""': c.KeyHeader(b"x-]", b""),
-    b'SUBJECT {2+}\r\n"( BODY b TEXT t': c.KeyAnd((c.KeyHeader(b"SUBJECT", b'"('), c.KeyBody(b"b"), c.KeyText(b"t"))),
-    b"LARGER 4294967296 SMALLER 0": c.KeyAnd((c.KeyLarger(2**32), c.KeySmaller(0))),
-    b'SENTON "01-jan-2020" SAVEDBEFORE 1-JAN-2020 SAVEDATESUPPORTED': c.KeyAnd(
+    b"(SEEN) (ALL ALL) ": sk.KeyAnd((SEEN, sk.KeyAnd((sk.KeyAll(), sk.KeyAll())))),
+    b'header x-] ""': sk.KeyHeader(b"x-]", b""),
+    b'SUBJECT {2+}\r\n"( BODY b TEXT t': sk.KeyAnd(
+        (sk.KeyHeader(b"SUBJECT", b'"('), sk.KeyBody(b"b"), sk.KeyText(b"t"))
+    ),
+    b"LARGER 4294967296 SMALLER 0": sk.KeyAnd((sk.KeyLarger(2**32), sk.KeySmaller(0))),
+    b'SENTON "01-jan-2020" SAVEDBEFORE 1-JAN-2020 SAVEDATESUPPORTED': sk.KeyAnd(
         (
-            c.KeyDate(c.DateField.SENT, c.DateOrder.ON, date(2020, 1, 1)),
-            c.KeyDate(c.DateField.SAVED, c.DateOrder.BEFORE, date(2020, 1, 1)),
-            c.KeySaveDateSupported(),
+            sk.KeyDate(sk.DateField.SENT, sk.DateOrder.ON, date(2020, 1, 1)),
+            sk.KeyDate(sk.DateField.SAVED, sk.DateOrder.BEFORE, date(2020, 1, 1)),
+            sk.KeySaveDateSupported(),
         )
     ),
-    b"YOUNGER 259200 OLDER 1": c.KeyAnd((c.KeyAge(259200, False), c.KeyAge(1, True))),
-    b'MODSEQ "/flags/\\\\draft" all 620162338': c.KeyModSeq(620162338),
-    b"MODSEQ 0 UID 1:*": c.KeyAnd((c.KeyModSeq(0), c.KeyUid(some("1:*")))),
-    b"EMAILID M6d99ac3275bb4e THREADID T1": c.KeyAnd((c.KeyEmailId(b"M6d99ac3275bb4e"), c.KeyThreadId(b"T1"))),
+    b"YOUNGER 259200 OLDER 1": sk.KeyAnd((sk.KeyAge(259200, False), sk.KeyAge(1, True))),
+    b'MODSEQ "/flags/\\\\draft" all 620162338': sk.KeyModSeq(620162338),
+    b"MODSEQ 0 UID 1:*": sk.KeyAnd((sk.KeyModSeq(0), sk.KeyUid(some("1:*")))),
+    b"EMAILID M6d99ac3275bb4e THREADID T1": sk.KeyAnd((sk.KeyEmailId(b"M6d99ac3275bb4e"), sk.KeyThreadId(b"T1"))),
 }
 
 SEARCHES: dict[bytes, c.Search] = {
     b"UID SEARCH 1:9 NOT DELETED": c.Search(
-        c.KeyAnd((c.KeySequence(some("1:9")), c.KeyNot(c.KeyFlag("\\Deleted")))), True
+        sk.KeyAnd((sk.KeySequence(some("1:9")), sk.KeyNot(sk.KeyFlag("\\Deleted")))), True
     ),
-    b"SEARCH return () all": c.Search(c.KeyAll(), False, frozenset({"ALL"})),
+    b"SEARCH return () all": c.Search(sk.KeyAll(), False, frozenset({"ALL"})),
     b"SEARCH RETURN (MIN COUNT) SEEN": c.Search(SEEN, False, frozenset({"MIN", "COUNT"})),
     b"UID SEARCH RETURN (save) CHARSET utf-8 SEEN": c.Search(SEEN, True, frozenset({"SAVE"}), "UTF-8"),
 }

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from twisted.internet.defer import Deferred
 from twisted.trial import unittest
 
-from cybertemp_imap.protocol.command import (
+from cybertemp_imap.protocol.search_key import (
     DateField,
     DateOrder,
     KeyAll,

@@ -18,7 +18,7 @@ from twisted.trial import unittest
 from cybertemp_imap.mailbox import Mailbox
 from cybertemp_imap.mime.row import EmailRow
 from cybertemp_imap.naming import INBOX
-from cybertemp_imap.protocol.command import (
+from cybertemp_imap.protocol.search_key import (
     DateField,
     DateOrder,
     KeyAll,

@@ -6,7 +6,6 @@ A change of any output needs a new :data:`RENDERER_VERSION`, and is best not mad
 from __future__ import annotations
 
 import hashlib
-import re
 
 from cybertemp_imap.mime.charset import without_surrogates
 from cybertemp_imap.mime.compose import addr_spec, address_field, date_field, text_field
@@ -22,8 +21,6 @@ ENCRYPTED_TEXT = (
     "\r\n"
     "Its sender and date are shown above as far as they are known.\r\n"
 )
-
-_LINE_END = re.compile("\r\n|\r|\n")
 
 
 def render(row: EmailRow) -> bytes:
@@ -89,7 +86,7 @@ def _content(row: EmailRow, has_html: bool) -> bytes:
 
 def _text_part(subtype: str, text: str) -> bytes:
     """The content fields, the empty line and the encoded body of one text; its last line is ended."""
-    text = _LINE_END.sub("\r\n", without_surrogates(text))
+    text = without_surrogates(text).replace("\r\n", "\n").replace("\r", "\n").replace("\n", "\r\n")
     if text and not text.endswith("\r\n"):
         text += "\r\n"
     encoding, body = encode_text(text.encode())

@@ -22,7 +22,6 @@ MAX_HEADER = 1024 * 1024
 """Characters within which the header block must end."""
 
 _BLOCK = re.compile(r"(?:[!-9;-~]{1,200}+[ \t]*+:[^\r\n]*+(?:\r?\n[ \t][^\r\n]*+)*+\r?\n){2,}+\r?\n")
-_LINE_END = re.compile(rb"\r\n|\r|\n")
 _TRANSPORT = frozenset((b"from", b"received", b"return-path", b"delivered-to", b"dkim-signature"))
 _TECHNICAL = frozenset((b"mime-version", b"message-id", b"received", b"content-type", b"date"))
 _HOP = re.compile(rb"\b(?:from|by)\s", re.IGNORECASE)
@@ -65,4 +64,5 @@ def whole_message(body: str) -> bytes:
         octets = body.encode("utf-8", "surrogateescape")
     except UnicodeEncodeError:
         octets = body.encode("utf-8", "replace")
-    return _LINE_END.sub(b"\r\n", octets.replace(b"\0", b""))
+    octets = octets.replace(b"\0", b"").replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    return octets.replace(b"\n", b"\r\n")

@@ -16,7 +16,7 @@ from enum import IntEnum
 from functools import singledispatch
 from typing import Any
 
-from cybertemp_imap.protocol.command import (
+from cybertemp_imap.protocol.search_key import (
     DateField,
     DateOrder,
     KeyAge,

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from cybertemp_imap.pace import Pace
-from cybertemp_imap.protocol.command import KeyAnd, KeyNot, KeyOr, SearchKey
+from cybertemp_imap.protocol.search_key import KeyAnd, KeyNot, KeyOr, SearchKey
 from cybertemp_imap.search.leaf import Leaf, Scope, leaf_of
 
 

@@ -13,7 +13,7 @@ from twisted.internet.threads import deferToThreadPool
 
 from cybertemp_imap.mailbox import Mailbox
 from cybertemp_imap.pace import Pace
-from cybertemp_imap.protocol.command import SearchKey
+from cybertemp_imap.protocol.search_key import SearchKey
 from cybertemp_imap.search.bits import bits_of, positions_of
 from cybertemp_imap.search.chunk import Chunk, chunks
 from cybertemp_imap.search.leaf import RecordLeaf, Scope, Tier, ViewLeaf

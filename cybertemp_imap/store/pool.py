@@ -15,6 +15,7 @@ from typing import Any
 import psycopg2
 from psycopg2.errors import DeadlockDetected, SerializationFailure
 from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.error import ConnectionDone
 from twisted.logger import Logger
 from txpostgres import txpostgres
 
@@ -63,6 +64,7 @@ class Pool:
         self._reactor = reactor
         self._free: deque[Connection] = deque()
         self._all: set[Connection] = set()
+        self._opening: set[Connection] = set()
         self._waiting: deque[Deferred[Connection]] = deque()
         self._retries: set[Any] = set()
         self._stopped = False
@@ -92,7 +94,7 @@ class Pool:
         self._retries.clear()
         while self._waiting:
             self._waiting.popleft().errback(StoreUnavailable("The pool is closed."))
-        for connection in list(self._all):
+        for connection in [*self._all, *self._opening]:
             self._discard(connection)
 
     async def query(self, sql: str, parameters: Sequence[object] = (), *, repeatable: bool = False) -> list[Row]:
@@ -125,13 +127,15 @@ class Pool:
 
     async def _connect(self) -> Connection:
         connection = Connection(self._reactor)
+        self._opening.add(connection)
         try:
             await connection.connect(self._dsn)
             await connection.runQuery(SETTINGS, (f"{int(self._statement_timeout * 1000)}ms",))
-        except psycopg2.Error as error:
-            if connection._connection is not None:
-                connection.close()
+        except (psycopg2.Error, ConnectionDone) as error:
+            self._discard(connection)
             raise StoreUnavailable("PostgreSQL cannot be reached.") from error
+        finally:
+            self._opening.discard(connection)
         connection.on_lost = self._lost
         return connection
 
@@ -176,7 +180,8 @@ class Pool:
     def _discard(self, connection: Connection) -> None:
         self._all.discard(connection)
         connection.on_lost = None
-        connection.close()
+        if connection.pollable() is not None:
+            connection.close()
 
     async def _acquire(self) -> Connection:
         if self._stopped:

@@ -33,7 +33,6 @@ _METADATA = frozenset(
         Attribute.EMAILID,
     }
 )
-_WHOLE = BodySection()
 _RFC822 = {
     # RFC 3501 section 6.4.5: RFC822.HEADER is the only one of the three that does not set \Seen.
     Attribute.RFC822: BodySection(),
@@ -208,6 +207,8 @@ def _octets(wanted: BodySection, material: Material) -> bytes | None:
             return material.header
         return subset(material.header, wanted.fields, wanted.section is Section.HEADER_FIELDS_NOT)
     assert material.source is not None
+    if not wanted.part and wanted.section is Section.WHOLE:
+        return material.source
     return section(material.source, material.root, wanted)
 
 

@@ -10,15 +10,9 @@ import re
 from collections.abc import Callable
 from enum import Enum
 
-from cybertemp_imap.protocol.command import (
-    KeyAnd,
-    KeyNot,
-    KeyOr,
-    KeySequence,
-    Search,
-    SearchKey,
-)
+from cybertemp_imap.protocol.command import Search
 from cybertemp_imap.protocol.grammar.searchkey import KEYS
+from cybertemp_imap.protocol.search_key import KeyAnd, KeyNot, KeyOr, KeySequence, SearchKey
 from cybertemp_imap.protocol.tokens import Tokens
 
 MAX_DEPTH = 100

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from cybertemp_imap.protocol.command import (
+from cybertemp_imap.protocol.date import parse_date
+from cybertemp_imap.protocol.search_key import (
     DateField,
     DateOrder,
     KeyAge,
@@ -27,7 +28,6 @@ from cybertemp_imap.protocol.command import (
     KeyUid,
     SearchKey,
 )
-from cybertemp_imap.protocol.date import parse_date
 from cybertemp_imap.protocol.tokens import MAX_NUMBER64, SyntaxFault, Tokens
 
 ReadKey = Callable[[Tokens], SearchKey]
