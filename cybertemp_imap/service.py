@@ -37,6 +37,7 @@ from cybertemp_imap.ready import ready_lines
 from cybertemp_imap.shared import SharedMailboxes
 from cybertemp_imap.store import migrations
 from cybertemp_imap.store.postgres import PostgresStore
+from cybertemp_imap.upkeep import Upkeep
 
 
 class Startable(Protocol):
@@ -55,11 +56,13 @@ Build = Callable[[Settings, str], tuple[Startable, Any]]
 
 def build_factory(settings: Settings, dsn: str) -> tuple[Startable, Factory]:
     """Return the store on ``dsn`` and the factory that serves it; neither is started."""
+    from twisted.internet import reactor
+
     store = PostgresStore(dsn, pool_size=settings.pool_size, statement_timeout=settings.statement_timeout)
     mailboxes = SharedMailboxes(store)
     portal = Portal(Realm(lambda identity: Account(identity, mailboxes)), [TokenChecker(store)])
     limits = Limits(**{field.name: getattr(settings, field.name) for field in dataclasses.fields(Limits)})
-    return store, ImapFactory(portal, limits)
+    return Upkeep(store, mailboxes, settings.poll_interval, reactor), ImapFactory(portal, limits)
 
 
 class ImapService(MultiService):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Sequence
 from typing import Any, NoReturn
@@ -39,6 +40,7 @@ class SharedMailbox:
         self._known_mod_seq = 0
         self._lock = DeferredLock()
         self._refreshes_begun = 0
+        self._expunged_meanwhile: set[int] = set()
 
     # -- keeping in step ----------------------------------------------------------------------------------------------
 
@@ -57,33 +59,41 @@ class SharedMailbox:
             self._lock.release()
 
     async def _refresh(self) -> None:
+        self._expunged_meanwhile.clear()
         head = await self.store.refresh(self.ref)
         if head is None:
             self._lose()
-        if head.highest_mod_seq != self._known_mod_seq:
-            since = self._known_mod_seq
-            states = await self._changes(since)
-            gone = await self.store.expunged_since(self.ref, since) if since else ()
-            self._take_in(states, gone)
-            self._known_mod_seq = head.highest_mod_seq
+        if head.highest_mod_seq == self._known_mod_seq:
+            self.head = head
+            return
+        since = self._known_mod_seq
+        states = await self._changes(since)
+        gone = await self.store.expunged_since(self.ref, since) if since else ()
+        # Answers of the store may overtake each other: what one of ours has expunged by now does not come back. And
+        # what came after ``head`` is left to the next refresh, as UIDNEXT says that it is not there.
+        gone_since = self._expunged_meanwhile
+        self._take_in([s for s in states if s.uid < head.uid_next and s.uid not in gone_since], gone)
+        self._known_mod_seq = head.highest_mod_seq
         self.head = head
+        self._tell()
 
     def _lose(self) -> NoReturn:
         """Take note that the mailbox is the user's no longer."""
-        self.gone = True
+        if not self.gone:
+            self.gone = True
+            self._tell()
         raise Refused(Refusal.NO_SUCH_MAILBOX)
 
-    async def look(self) -> None:
-        """Refresh because of a hint, and have every session told; a store that is away gives another hint when it is
-        back."""
-        try:
-            await self.refresh()
-        except (Refused, StoreUnavailable):
-            if not self.gone:
-                return
+    def _tell(self) -> None:
+        """Have idling sessions told; whoever learnt of a change, and how, all of them hear of it at once."""
         for view in list(self.views):
             if view.on_news is not None:
                 view.on_news()
+
+    async def look(self) -> None:
+        """Refresh because of a hint; a store that is away gives another hint when it is back."""
+        with contextlib.suppress(Refused, StoreUnavailable):
+            await self.refresh()
 
     async def _changes(self, since: int) -> list[MessageState]:
         states: list[MessageState] = []
@@ -121,13 +131,14 @@ class SharedMailbox:
         outcome = await self.store.store_flags(self.ref, uids, mode, flags, unchanged_since)
         if outcome is None:
             self._lose()
-        self._take_in(outcome.messages, ())
-        self._note(outcome.head)
+        # A refresh may have learnt before this answer that one of them is gone.
+        self._take_in([state for state in outcome.messages if self.messages.find(state.uid) is not None], ())
         view.told_flags(
             state.uid
             for state in outcome.messages
             if state.uid in expected and _same(combine(expected[state.uid], mode, flags), state.flags)
         )
+        self._tell()
         return outcome
 
     async def expunge(self, uids: Sequence[int] | None) -> list[int]:
@@ -135,8 +146,10 @@ class SharedMailbox:
         outcome = await self.store.expunge(self.ref, uids)
         if outcome is None:
             self._lose()
-        self._take_in((), outcome.uids)
-        self._note(outcome.head)
+        self._take_out(outcome.uids)
+        if outcome.uids:
+            self._note(outcome.head)
+            self._tell()
         return list(outcome.uids)
 
     async def append(self, messages: Sequence[NewMessage]) -> Sequence[int]:
@@ -157,7 +170,7 @@ class SharedMailbox:
         """Move messages; return (UID, new UID). What is gone from here is known at once."""
         await target._head_known()
         pairs = await self.store.move(self.ref, uids, target.ref)
-        self._take_in((), [old for old, _ in pairs])
+        self._take_out([old for old, _ in pairs])
         self.others_changed()
         target.others_changed()
         return pairs
@@ -171,11 +184,17 @@ class SharedMailbox:
         if self.head.uid_validity == 0:
             await self.refresh()
 
+    def _take_out(self, uids: Sequence[int]) -> None:
+        """Take out what one of ours has expunged or moved."""
+        self._expunged_meanwhile.update(uids)
+        self._take_in((), uids)
+
     def _note(self, head: MailboxHead) -> None:
-        """Take note of a change of our own; what else has come in between is left to the next refresh."""
+        """Take note of a change of our own that has taken a mod-sequence, unless others came in between: then the next
+        refresh reads them all, and until then HIGHESTMODSEQ promises no more than sessions were told."""
         if head.highest_mod_seq == self._known_mod_seq + 1:
             self._known_mod_seq = head.highest_mod_seq
-        self.head = head
+            self.head = head
 
 
 def _same(left: Sequence[str], right: Sequence[str]) -> bool:
@@ -211,6 +230,12 @@ class SharedMailboxes:
             if shared is not None and shared.views and number not in self._looking:
                 self._looking.add(number)
                 Deferred.fromCoroutine(self._look(shared)).addErrback(self._failed)
+
+    async def poll(self) -> None:
+        """Look at all that open sessions see, one mailbox after another, so that nobody has to wait for it."""
+        for shared in list(self._open.values()):
+            if shared.views:
+                await shared.look()
 
     def _changed_here(self, number: int) -> None:
         self.changed([number])

@@ -68,6 +68,10 @@ class PostgresStore(MessageReader, MailboxWriter):
         self._listener.stop()
         await self.pool.stop()
 
+    async def tidy(self) -> None:
+        """Clear away what connections that broke have left of messages on their way in."""
+        await self.pool.query(sql.TIDY, repeatable=True)
+
     def observe(self, observer: Observer) -> None:
         """Have changes by others told; see the interface."""
         self._observers.append(observer)

@@ -163,6 +163,11 @@ UPLOAD = "INSERT INTO imap.upload (id, piece, octets) VALUES (%s, %s, %s) RETURN
 
 DISCARD = "WITH gone AS (DELETE FROM imap.upload WHERE id = ANY (%s::uuid[]) RETURNING 1) SELECT count(*) FROM gone"
 
+TIDY = """
+    WITH gone AS (DELETE FROM imap.upload WHERE created_at < now() - interval '1 day' RETURNING 1)
+    SELECT count(*) FROM gone
+"""
+
 APPEND = """
     SELECT uid FROM imap.append(%s, %s, %s::uuid[], %s::bigint[], %s::timestamptz[], %s::text[], %s::text[],
                                 %s::text[], %s::text[], %s::text[], %s::text[])

@@ -1,0 +1,71 @@
+"""What is done by the clock: looking for changes of which no notification came, and clearing away what was left."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from typing import Any, Protocol
+
+from twisted.internet.defer import Deferred
+from twisted.internet.task import LoopingCall
+from twisted.logger import Logger
+
+from cybertemp_imap.errors import StoreUnavailable
+from cybertemp_imap.shared import SharedMailboxes
+
+TIDY_INTERVAL = 3600.0
+"""Seconds between two times of clearing away."""
+
+
+class TidyStore(Protocol):
+    """What is needed of a store."""
+
+    async def start(self) -> None:
+        """Connect; returns when the store can be used."""
+
+    async def stop(self) -> None:
+        """Disconnect."""
+
+    async def tidy(self) -> None:
+        """Clear away what nobody needs; raises :class:`StoreUnavailable`."""
+
+
+class Upkeep:
+    """A store with what is done by the clock while it is in use; it is started and stopped in the store's place."""
+
+    _log = Logger()
+
+    def __init__(self, store: TidyStore, mailboxes: SharedMailboxes, poll_interval: float, reactor: Any) -> None:
+        """Open mailboxes are looked at every ``poll_interval`` seconds."""
+        self._store = store
+        self._rounds = [
+            (poll_interval, self._repeated(mailboxes.poll, reactor)),
+            (TIDY_INTERVAL, self._repeated(store.tidy, reactor)),
+        ]
+
+    async def start(self) -> None:
+        """Start the store, then the clock."""
+        await self._store.start()
+        for interval, call in self._rounds:
+            call.start(interval, now=False)
+
+    async def stop(self) -> None:
+        """Stop the clock, then the store."""
+        for _, call in self._rounds:
+            if call.running:
+                call.stop()
+        await self._store.stop()
+
+    def _repeated(self, work: Callable[[], Coroutine[Any, Any, None]], reactor: Any) -> LoopingCall:
+        """Return a call that is not repeated before it has ended, and is repeated whatever its end was."""
+
+        async def once() -> None:
+            try:
+                await work()
+            except StoreUnavailable:
+                pass
+            except Exception:
+                self._log.failure("Upkeep failed")
+
+        call = LoopingCall(lambda: Deferred.fromCoroutine(once()))
+        call.clock = reactor
+        return call
