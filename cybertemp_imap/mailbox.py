@@ -45,7 +45,7 @@ class Mailbox:
 
     @classmethod
     async def open(cls, shared: SharedMailbox, *, read_only: bool, attributes: Iterable[str] = ()) -> Mailbox:
-        """Open a mailbox up to date, taking its recent messages (RFC 3501 section 2.3.2) unless it is read-only."""
+        """Open a mailbox up to date; its recent messages are this session's unless it is read-only (RFC 3501 2.3.2)."""
         await shared.refresh()
         mailbox = cls(shared, read_only=read_only, attributes=attributes)
         await mailbox._claim_recent()
@@ -53,9 +53,9 @@ class Mailbox:
         return mailbox
 
     async def _claim_recent(self) -> None:
-        if self.read_only or self.shared.head.uid_next == 1:
-            return
-        self.view.arrived_recent(await self.shared.store.claim_recent(self.shared.ref))
+        if self.shared.head.uid_next > 1:
+            first = await self.shared.store.claim_recent(self.shared.ref, claim=not self.read_only)
+            self.view.arrived_recent(first)
 
     # -- for our own commands -----------------------------------------------------------------------------------------
 
