@@ -46,7 +46,7 @@ class Mailbox:
 
     @classmethod
     async def open(cls, shared: SharedMailbox, *, read_only: bool, attributes: Iterable[str] = ()) -> Mailbox:
-        """Open a mailbox up to date, taking its recent messages (RFC 3501 section 2.3.2) unless it is read-only."""
+        """Open a mailbox up to date; its recent messages are this session's unless it is read-only (RFC 3501 2.3.2)."""
         await shared.refresh()
         mailbox = cls(shared, read_only=read_only, attributes=attributes)
         await mailbox._claim_recent()
@@ -55,10 +55,11 @@ class Mailbox:
 
     async def _claim_recent(self) -> None:
         uid_next = self.shared.head.uid_next
-        if self.read_only or uid_next == self._recent_claimed:
+        if uid_next == self._recent_claimed:
             return
         self._recent_claimed = uid_next
-        self.view.arrived_recent(await self.shared.store.claim_recent(self.shared.ref))
+        first = await self.shared.store.claim_recent(self.shared.ref, claim=not self.read_only)
+        self.view.arrived_recent(first)
 
     # -- for our own commands -----------------------------------------------------------------------------------------
 

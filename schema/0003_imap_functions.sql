@@ -279,19 +279,19 @@ END $$;
 COMMENT ON FUNCTION imap.refresh(uuid, bigint) IS
     'Take in what has happened to a mailbox''s mail and return its numbers; no row when the user has it no longer.';
 
-CREATE FUNCTION imap.claim_recent(p_user uuid, p_mailbox bigint) RETURNS bigint LANGUAGE plpgsql AS $$
+CREATE FUNCTION imap.claim_recent(p_user uuid, p_mailbox bigint, p_claim boolean) RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE
     box imap.mailbox;
 BEGIN
     SELECT * INTO box FROM imap.mailbox b WHERE b.id = p_mailbox AND b.user_id = p_user;
-    IF box.recent_uid < box.uid_next THEN
+    IF p_claim AND box.recent_uid < box.uid_next THEN
         SELECT * INTO box FROM imap.mailbox b WHERE b.id = p_mailbox FOR UPDATE;
         UPDATE imap.mailbox b SET recent_uid = b.uid_next WHERE b.id = p_mailbox;
     END IF;
     RETURN box.recent_uid;
 END $$;
-COMMENT ON FUNCTION imap.claim_recent(uuid, bigint) IS
-    'The first UID that no session has been told as \Recent; all present ones count as told from now on.';
+COMMENT ON FUNCTION imap.claim_recent(uuid, bigint, boolean) IS
+    'The first UID that no session has been told as \Recent; with p_claim, all present ones count as told from now on.';
 
 -- Changes by clients --------------------------------------------------------------------------------------------------
 

@@ -36,6 +36,7 @@ class SelectTests(WireTestCase):
         answer = client.ok(f"EXAMINE {MINE}")
         self.assertEqual(answer.code, "READ-ONLY")
         self.assertEqual(codes(answer)["PERMANENTFLAGS"], ())
+        self.assertEqual(answer.numbers("RECENT"), [2])
         self.assertEqual(client.ok(f"SELECT {MINE}").numbers("RECENT"), [2])
         self.assertEqual(client.ok(f"SELECT {MINE}").numbers("RECENT"), [0])
 

@@ -217,8 +217,11 @@ class Store(Protocol):
     async def expunged_since(self, mailbox: MailboxRef, since: int) -> Sequence[int]:
         """Return the UIDs expunged with a ``mod_seq`` above ``since``, ascending."""
 
-    async def claim_recent(self, mailbox: MailboxRef) -> int:
-        """Return the first UID that no session has been told as ``\\Recent``, and count all present ones as told."""
+    async def claim_recent(self, mailbox: MailboxRef, *, claim: bool = True) -> int:
+        r"""Return the first UID that no session has been told as ``\Recent``.
+
+        With ``claim``, all present ones count as told from now on; a read-only session claims nothing.
+        """
 
     async def status(self, mailbox: MailboxRef, with_size: bool) -> StatusCounts | None:
         """Refresh and count; None when the user has the mailbox no longer."""

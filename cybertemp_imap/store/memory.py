@@ -106,12 +106,14 @@ class MemoryStore(MemoryWriter):
         box = self._open(mailbox)
         return [] if box is None else box.expunged_since(since)
 
-    async def claim_recent(self, mailbox: MailboxRef) -> int:
-        """Return the first UID that no session has been told as ``\\Recent``, and count all present ones as told."""
+    async def claim_recent(self, mailbox: MailboxRef, *, claim: bool = True) -> int:
+        """Return the first UID that no session has been told as ``\\Recent``."""
         box = self._open(mailbox)
         if box is None:
             return 1
-        first, box.recent_uid = box.recent_uid, box.uid_next
+        first = box.recent_uid
+        if claim:
+            box.recent_uid = box.uid_next
         return first
 
     async def status(self, mailbox: MailboxRef, with_size: bool) -> StatusCounts | None:

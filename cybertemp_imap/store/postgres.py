@@ -136,9 +136,9 @@ class PostgresStore(MessageReader, MailboxWriter):
         rows = await self.pool.query(sql.EXPUNGED_SINCE, (mailbox.user_id, mailbox.id, since), repeatable=True)
         return [uid for (uid,) in rows]
 
-    async def claim_recent(self, mailbox: MailboxRef) -> int:
-        """Return the first recent UID and claim the rest; see the interface."""
-        ((uid,),) = await self.pool.query(sql.CLAIM_RECENT, (mailbox.user_id, mailbox.id))
+    async def claim_recent(self, mailbox: MailboxRef, *, claim: bool = True) -> int:
+        """Return the first recent UID; see the interface."""
+        ((uid,),) = await self.pool.query(sql.CLAIM_RECENT, (mailbox.user_id, mailbox.id, claim))
         return int(uid or 1)
 
     async def status(self, mailbox: MailboxRef, with_size: bool) -> StatusCounts | None:

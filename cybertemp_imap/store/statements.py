@@ -43,7 +43,7 @@ EXPUNGED_SINCE = """
     ORDER BY x.uid
 """
 
-CLAIM_RECENT = "SELECT imap.claim_recent(%s, %s)"
+CLAIM_RECENT = "SELECT imap.claim_recent(%s, %s, %s)"
 
 COUNTS = """
     SELECT count(m.uid), count(*) FILTER (WHERE NOT imap.has_flag(m.flags, '\\seen')),
