@@ -175,6 +175,9 @@ class Settings:
     #: One message that a client appends.
     append_limit: int = _setting("IMAP_APPEND_LIMIT", _whole(65536, 1024 * _MEBIBYTE), 25 * _MEBIBYTE)
 
+    #: Folders a user may have, besides the addresses.
+    folder_quota: int = _setting("IMAP_FOLDER_QUOTA", _whole(10, 1_000_000), 1000)
+
     #: From the connection to a successful login, however busy the client is.
     login_timeout: float = _setting("IMAP_LOGIN_TIMEOUT", _seconds(1, _DAY), 60.0)
     #: RFC 9051 section 5.4 asks for at least 30 minutes.

@@ -58,7 +58,12 @@ def build_factory(settings: Settings, dsn: str) -> tuple[Startable, Factory]:
     """Return the store on ``dsn`` and the factory that serves it; neither is started."""
     from twisted.internet import reactor
 
-    store = PostgresStore(dsn, pool_size=settings.pool_size, statement_timeout=settings.statement_timeout)
+    store = PostgresStore(
+        dsn,
+        pool_size=settings.pool_size,
+        statement_timeout=settings.statement_timeout,
+        folder_quota=settings.folder_quota,
+    )
     mailboxes = SharedMailboxes(store)
     portal = Portal(Realm(lambda identity: Account(identity, mailboxes)), [TokenChecker(store)])
     limits = Limits(**{field.name: getattr(settings, field.name) for field in dataclasses.fields(Limits)})
