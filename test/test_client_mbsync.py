@@ -38,7 +38,7 @@ SyncState *
 """
 
 _FILE = re.compile(r".+,U=(\d+)(?::2,([A-Z]*))?")
-_LETTERS = {"\\Answered": "R", "\\Deleted": "T", "\\Draft": "D", "\\Flagged": "F", "\\Seen": "S"}
+LETTERS = {"\\Answered": "R", "\\Deleted": "T", "\\Draft": "D", "\\Flagged": "F", "\\Seen": "S"}
 
 # A field that mbsync adds to what it copies, by which it finds the copy again.
 _TUID = re.compile(rb"^X-TUID: [A-Za-z0-9+/]{12}\n", re.MULTILINE)
@@ -74,7 +74,7 @@ class MbsyncTests(ClientTestCase):
         copies = [_TUID.subn(b"", path.read_bytes(), count=1) for _, path in found]
         self.assertEqual([count for _, count in copies], [1] * len(copies))
         self.assert_octets([copy for copy, _ in copies], [message.local for message in expected])
-        wanted = ["".join(sorted(_LETTERS.get(flag, "") for flag in message.flags)) for message in expected]
+        wanted = ["".join(sorted(LETTERS.get(flag, "") for flag in message.flags)) for message in expected]
         self.assertEqual([letters(path) for _, path in found], wanted)
 
     async def test_copy(self) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
+import psycopg2
 from twisted.cred.portal import Portal
 from twisted.internet import reactor
 from twisted.internet.address import IPv4Address
@@ -28,8 +29,14 @@ from cybertemp_imap.protocol.limits import Limits
 from cybertemp_imap.protocol.server import ImapServer
 from cybertemp_imap.shared import SharedMailboxes
 from cybertemp_imap.store.postgres import PostgresStore
+from cybertemp_imap.upkeep import Upkeep
 from test.clients.expected import ExpectedMessage, expected_mailboxes
 from test.postgres import create_database, drop_database
+
+_DELIVER = """
+    INSERT INTO public.emails (mailbox_owner, mailbox, subject, body, from_addr, to_addrs, flags, "timestamp")
+    VALUES (%s, 'INBOX', %s, 'Hello', %s, %s, '{}', now()) RETURNING id
+"""
 
 T = TypeVar("T")
 
@@ -107,19 +114,38 @@ class ClientTestCase(TestCase):
         assert token is not None
         self.token = token
         self.mailboxes = expected_mailboxes(self.dsn)
-        await self._serve()
+        self.port = await self.serve()
 
-    async def _serve(self) -> None:
+    async def serve(self, *, listen: bool = True, poll_interval: float = 60.0) -> int:
+        """Start a server over the test's database and return its port; ``listen``: whether it hears notifications."""
         store = PostgresStore(self.dsn, pool_size=4)
-        await store.start()
-        self.addCleanup(lambda: Deferred.fromCoroutine(store.stop()))
+        if not listen:
+            store._listener.start = lambda: None  # type: ignore[method-assign]
         shared = SharedMailboxes(store)
+        upkeep = Upkeep(store, shared, poll_interval, reactor)
+        await upkeep.start()
+        self.addCleanup(lambda: Deferred.fromCoroutine(upkeep.stop()))
         portal = Portal(Realm(lambda identity: Account(identity, shared)), [TokenChecker(store)])
         factory = WatchedFactory(portal, Limits(login_delay=0.1))
         self.addCleanup(factory.end)
         listening = tcp.listenTCP(0, factory, interface="127.0.0.1")  # type: ignore[arg-type]
         self.addCleanup(listening.stopListening)
-        self.port: int = cast(IPv4Address, listening.getHost()).port
+        return cast(IPv4Address, listening.getHost()).port
+
+    def execute(self, statement: str, *parameters: object) -> list[tuple[Any, ...]]:
+        """Do to the database what other programs do, in a transaction; return the rows. It blocks."""
+        connection = psycopg2.connect(self.dsn)
+        try:
+            with connection, connection.cursor() as cursor:
+                cursor.execute(statement, parameters)
+                return cursor.fetchall() if cursor.description else []
+        finally:
+            connection.close()
+
+    def deliver(self, owner: str, subject: str, sender: str = "ada@work.example") -> str:
+        """Deliver a message as the receiver does; return its id."""
+        ((email,),) = self.execute(_DELIVER, owner, subject, sender, [owner])
+        return str(email)
 
     async def run_program(
         self, *arguments: str | Path, status: int = 0, environ: Mapping[str, str] | None = None
