@@ -99,6 +99,53 @@ def _within(client: Client) -> None:
     assert client.ok("SEARCH OR YOUNGER 60 OLDER 60").data("SEARCH") == [(1,)]
 
 
+def _idle(client: Client) -> None:
+    """RFC 2177: news at once, until DONE."""
+    client.ok("SELECT Junk")
+    assert _names(client, b"a IDLE\r\n") == [b"+"]
+    client.wire.session().ok("APPEND Junk {1+}\r\nx")
+    assert b"EXISTS" in [response.name for response in client.responses()]
+    assert _names(client, b"DONE\r\n") == [b"OK"]
+
+
+def _uidplus(client: Client) -> None:
+    """RFC 4315: APPENDUID, COPYUID and UID EXPUNGE."""
+    assert client.ok("APPEND Drafts {1+}\r\nx").code == "APPENDUID"
+    client.ok("SELECT Drafts")
+    assert client.ok("UID COPY * Archive").code == "COPYUID"
+    client.ok("STORE 1:* +FLAGS (\\Deleted)")
+    assert client.ok("UID EXPUNGE *").named("EXPUNGE")
+
+
+def _move(client: Client) -> None:
+    """RFC 6851."""
+    client.ok("APPEND Drafts {1+}\r\nx")
+    client.ok("SELECT Drafts")
+    answer = client.ok("MOVE * Archive")
+    assert answer.named("OK")[0].code is not None and answer.named("EXPUNGE")
+
+
+def _multiappend(client: Client) -> None:
+    """RFC 3502."""
+    before = client.ok("STATUS Drafts (MESSAGES)").data("STATUS")[0][1]["MESSAGES"]
+    client.ok("APPEND Drafts (\\Seen) {1+}\r\nx {1+}\r\ny")
+    assert client.ok("STATUS Drafts (MESSAGES)").data("STATUS")[0][1]["MESSAGES"] == before + 2
+
+
+def _create_special_use(client: Client) -> None:
+    """RFC 6154 section 3."""
+    client.ok("DELETE Trash")
+    client.ok("CREATE Trash (USE (\\Trash))")
+    assert b"\\Trash" in client.ok('LIST "" Trash').data("LIST")[0]["attributes"]
+
+
+def _append_limit(client: Client) -> None:
+    """RFC 7889: the same number by STATUS, and more than it is refused before it is sent."""
+    limit = client.ok("STATUS INBOX (APPENDLIMIT)").data("STATUS")[0][1]["APPENDLIMIT"]
+    assert _names(client, b"a APPEND INBOX {%d}\r\n" % (limit + 1)) == [b"NO"]
+    assert client.ok('LIST "" INBOX RETURN (STATUS (APPENDLIMIT))').data("STATUS")
+
+
 def _sasl_ir(client: Client) -> None:
     """RFC 4959."""
     if client.server.state == "unauth":
@@ -140,6 +187,12 @@ USES: dict[bytes, Callable[[Client], None]] = {
     b"ESEARCH": _esearch,
     b"SEARCHRES": _searchres,
     b"WITHIN": _within,
+    b"IDLE": _idle,
+    b"UIDPLUS": _uidplus,
+    b"MOVE": _move,
+    b"MULTIAPPEND": _multiappend,
+    b"CREATE-SPECIAL-USE": _create_special_use,
+    b"APPENDLIMIT=26214400": _append_limit,
 }
 NEEDS_LOGIN = frozenset({b"IMAP4rev1", b"LITERAL+", b"ENABLE"})
 """Announced before login, and of use after it."""
@@ -181,7 +234,9 @@ class CapabilityHonestyTests(WireTestCase):
         self.wire.deliver(1)
         client = self.wire.session(MINE)
         for command in (
-            "IDLE",
+            "APPEND Drafts ~{1+}\r\nx",
+            "APPEND Drafts UTF8 (~{1+}\r\nx)",
+            "REPLACE 1 Drafts {1+}\r\nx",
             "GETQUOTA x",
             "SETMETADATA x",
             "SORT (DATE) UTF-8 ALL",

@@ -16,6 +16,12 @@ AFTER_LOGIN = ALWAYS | {
     b"ESEARCH",
     b"SEARCHRES",
     b"WITHIN",
+    b"IDLE",
+    b"UIDPLUS",
+    b"MOVE",
+    b"MULTIAPPEND",
+    b"CREATE-SPECIAL-USE",
+    b"APPENDLIMIT=26214400",
 }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from test.wire import MINE, MINE_TOO, THEIRS, WireTestCase
 
-ITEMS = "MESSAGES RECENT UIDNEXT UIDVALIDITY UNSEEN SIZE DELETED"
+ITEMS = "MESSAGES RECENT UIDNEXT UIDVALIDITY UNSEEN SIZE DELETED APPENDLIMIT"
 
 
 class StatusTests(WireTestCase):
@@ -21,6 +21,7 @@ class StatusTests(WireTestCase):
         self.assertGreater(validity, 0)
         sizes = client.select().ok("FETCH 1:* RFC822.SIZE").fetched().values()
         total = sum(items[b"RFC822.SIZE"] for items in sizes)
+        self.assertEqual(counts.pop("APPENDLIMIT"), 25 << 20)
         self.assertEqual(counts, {"MESSAGES": 3, "RECENT": 3, "UIDNEXT": 4, "UNSEEN": 2, "DELETED": 1, "SIZE": total})
 
     def test_each_item_alone(self) -> None:

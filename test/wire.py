@@ -74,6 +74,12 @@ class Answer:
         return self.tagged.code[0].decode() if self.tagged.code else None
 
     @property
+    def copied(self) -> tuple[bytes, bytes] | None:
+        """The two UID sets of COPYUID, of whichever response has it."""
+        codes = [response.code for response in (*self.responses, self.tagged) if response.code]
+        return next(((value[1], value[2]) for name, value in codes if name == b"COPYUID"), None)
+
+    @property
     def raw(self) -> bytes:
         """All octets, the tagged response included."""
         return b"".join(response.raw for response in (*self.responses, self.tagged))
