@@ -111,3 +111,12 @@ class PoolTests(TestCase):
         await pool.stop()
         with self.assertRaises(StoreUnavailable):
             await pool.query("SELECT 1")
+
+    async def test_stopped_while_in_use(self) -> None:
+        """A statement that is under way when the pool is stopped is unavailable."""
+        pool = await self.pool(size=1)
+        sleeping = Deferred.fromCoroutine(pool.query("SELECT pg_sleep(1)"))
+        await deferLater(reactor, 0.1)
+        await pool.stop()
+        with self.assertRaises(StoreUnavailable):
+            await sleeping

@@ -113,6 +113,8 @@ class Pool:
             except (DeadlockDetected, SerializationFailure) as error:
                 if attempt == ATTEMPTS:
                     raise StoreUnavailable("The statement was given up.") from error
+            except ConnectionDone as error:
+                raise StoreUnavailable("The pool is closed.") from error
             except psycopg2.Error as error:
                 dead = bool(connection.closed)
                 if not dead and not _is_away(error):
