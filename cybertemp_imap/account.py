@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Coroutine, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from twisted.internet.defer import Deferred
 from twisted.mail.imap4 import IAccount, IMailboxInfo, INamespacePresenter, MailboxException
@@ -202,34 +202,27 @@ class Account:
 
     def subscribe(self, name: str) -> Deferred[bool]:
         """Subscribe to a mailbox; fails with :class:`MailboxException`."""
-        return Deferred.fromCoroutine(self._subscribed(name, True))
+        return _as_mailbox_exception(self.set_subscribed(name, True))
 
     def unsubscribe(self, name: str) -> Deferred[bool]:
         """Unsubscribe from a mailbox; fails with :class:`MailboxException`."""
-        return Deferred.fromCoroutine(self._subscribed(name, False))
+        return _as_mailbox_exception(self.set_subscribed(name, False))
 
-    async def _subscribed(self, name: str, subscribed: bool) -> bool:
-        try:
-            await self.set_subscribed(name, subscribed)
-        except Refused as refused:
-            raise MailboxException(refused.refusal.text) from None
-        return True
+    def addMailbox(self, name: str, mbox: object = None) -> Deferred[bool]:
+        """Create a folder; a mailbox object of somebody else's cannot be put in, and is passed over."""
+        return self.create(name)
 
-    def addMailbox(self, name: str, mbox: object = None) -> NoReturn:
-        """Refuse; see :meth:`create`."""
-        raise MailboxException(Refusal.CANNOT.text)
+    def create(self, pathspec: str) -> Deferred[bool]:
+        """Create a folder and those above it; fails with :class:`MailboxException`."""
+        return _as_mailbox_exception(self.create_folder(pathspec.removesuffix(DELIMITER)))
 
-    def create(self, pathspec: str) -> NoReturn:
-        """Refuse: mailboxes are not created over IMAP in this version."""
-        raise MailboxException(Refusal.CANNOT.text)
+    def delete(self, name: str) -> Deferred[bool]:
+        """Delete a folder with its messages; fails with :class:`MailboxException`."""
+        return _as_mailbox_exception(self.delete_folder(name))
 
-    def delete(self, name: str) -> NoReturn:
-        """Refuse: mailboxes are not deleted over IMAP in this version."""
-        raise MailboxException(Refusal.CANNOT.text)
-
-    def rename(self, oldname: str, newname: str) -> NoReturn:
-        """Refuse: mailboxes are not renamed over IMAP in this version."""
-        raise MailboxException(Refusal.CANNOT.text)
+    def rename(self, oldname: str, newname: str) -> Deferred[bool]:
+        """Rename a folder and all below it; fails with :class:`MailboxException`."""
+        return _as_mailbox_exception(self.rename_folder(oldname, newname))
 
     # -- INamespacePresenter ------------------------------------------------------------------------------------------
 
@@ -244,6 +237,19 @@ class Account:
     def getUserNamespaces(self) -> list[tuple[str, str]] | None:
         """Return None: there are no namespaces of other users."""
         return None
+
+
+def _as_mailbox_exception(doing: Coroutine[Any, Any, object]) -> Deferred[bool]:
+    """Do what Twisted's interface wants done: True, or a refusal as the exception that it knows."""
+
+    async def done() -> bool:
+        try:
+            await doing
+        except Refused as refused:
+            raise MailboxException(refused.refusal.text) from None
+        return True
+
+    return Deferred.fromCoroutine(done())
 
 
 @contextmanager

@@ -1,11 +1,25 @@
-"""What other programs are told of a message that a client brings: the decoded text of its row."""
+"""Messages that clients bring: their way into the store, and the decoded text that other programs are told of them."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from uuid import UUID, uuid4
 
 from cybertemp_imap.mime.parse import Part, parse
 from cybertemp_imap.mime.text import header_texts, part_text
+from cybertemp_imap.store.interface import NewMessage, Store
+
+PIECE = 256 * 1024
+"""Octets given to the store at a time."""
+
+HEAD = 512 * 1024
+"""Octets of a message that are kept for what other programs are told of it: header and, mostly, text."""
+
+SMALL_HEAD = 16 * 1024
+"""The same of each further message, where many come at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +31,67 @@ class Letter:
     html: str | None
     from_addr: str
     to_addrs: tuple[str, ...]
+
+
+_BARE_LF = re.compile(rb"(?<!\r)\n")
+
+
+class Incoming:
+    """One message on its way into a store, piece by piece, with every line end made CRLF.
+
+    ``head`` is its beginning, at most ``head_limit`` octets; ``size`` counts what went to the store.
+    """
+
+    def __init__(self, store: Store, head_limit: int = HEAD) -> None:
+        self.id: UUID = uuid4()
+        self._head_limit = head_limit
+        self.size = 0
+        self.head = b""
+        self.has_nul = False
+        self._store = store
+        self._pieces = 0
+        self._waiting = bytearray()
+        self._return = b""
+
+    async def take(self, octets: bytes) -> None:
+        """Take octets as they came."""
+        self.has_nul = self.has_nul or b"\0" in octets
+        # A line end may be cut between two chunks.
+        fixed = _BARE_LF.sub(b"\r\n", self._return + octets)[len(self._return) :]
+        self._return = b"\r" if octets.endswith(b"\r") else b""
+        self.size += len(fixed)
+        if len(self.head) < self._head_limit:
+            self.head += fixed[: self._head_limit - len(self.head)]
+        self._waiting += fixed
+        while len(self._waiting) >= PIECE:
+            piece = bytes(self._waiting[:PIECE])
+            del self._waiting[:PIECE]
+            await self._send(piece)
+
+    async def finish(self) -> None:
+        """Give the rest to the store."""
+        if self._waiting:
+            piece = bytes(self._waiting)
+            self._waiting.clear()
+            await self._send(piece)
+
+    async def _send(self, piece: bytes) -> None:
+        await self._store.upload(self.id, self._pieces, piece)
+        self._pieces += 1
+
+    def as_new(self, letter: Letter, flags: Sequence[str], internal_date: datetime | None) -> NewMessage:
+        """Return what the store is to add, once all pieces are there; without a date it is that of today."""
+        return NewMessage(
+            id=self.id,
+            size=self.size,
+            flags=tuple(flags),
+            internal_date=internal_date or datetime.now(UTC),
+            subject=letter.subject,
+            body=letter.body,
+            html=letter.html,
+            from_addr=letter.from_addr,
+            to_addrs=letter.to_addrs,
+        )
 
 
 def read_letter(message: bytes) -> Letter:

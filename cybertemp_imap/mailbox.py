@@ -17,10 +17,13 @@ from twisted.mail.imap4 import (
 )
 from zope.interface import implementer
 
+from cybertemp_imap.incoming import Incoming, read_letter
 from cybertemp_imap.message import Message
 from cybertemp_imap.naming import DELIMITER
+from cybertemp_imap.protocol.date import parse_date_time
 from cybertemp_imap.protocol.search_key import SearchKey
 from cybertemp_imap.protocol.sequence import SequenceSet, positions
+from cybertemp_imap.rules.flags import valid_flags
 from cybertemp_imap.shared import SharedMailbox
 from cybertemp_imap.store.interface import FlagMode, MessageState
 from cybertemp_imap.view import Report, View
@@ -186,8 +189,21 @@ class Mailbox:
                 listener.newMessages(report.exists, report.recent)
 
     def addMessage(self, message: Any, flags: Iterable[str] = (), date: Any = None) -> Deferred[int]:
-        """Refuse: this version stores no messages for clients."""
-        raise ReadOnlyMailbox
+        """Add a message, given as octets or a file, and return its UID. ``date`` is an IMAP date-time, or None."""
+        self._check_writable()
+        return Deferred.fromCoroutine(self._add_message(message, list(flags), date))
+
+    async def _add_message(self, message: Any, flags: Sequence[str], date: Any) -> int:
+        octets = message if isinstance(message, bytes) else message.read()
+        incoming = Incoming(self.shared.store)
+        await incoming.take(octets)
+        await incoming.finish()
+        moment = parse_date_time(date.encode() if isinstance(date, str) else date) if date else None
+        new = incoming.as_new(read_letter(incoming.head), valid_flags(flags), moment)
+        (uid,) = await self.shared.append([new])
+        await self.poll()
+        self._tell_listeners()
+        return uid
 
     def expunge(self) -> Deferred[list[int]]:
         """Expunge; return the sequence numbers, each as it is when its EXPUNGE is sent."""

@@ -21,12 +21,12 @@ from twisted.python.failure import Failure
 
 from cybertemp_imap.account import Account
 from cybertemp_imap.errors import Refusal, Refused, StoreUnavailable
+from cybertemp_imap.incoming import Incoming
 from cybertemp_imap.mailbox import Mailbox
 from cybertemp_imap.protocol import responses
 from cybertemp_imap.protocol.capability import capabilities
 from cybertemp_imap.protocol.command import Command
 from cybertemp_imap.protocol.commands import append
-from cybertemp_imap.protocol.commands.append import Incoming
 from cybertemp_imap.protocol.commands.table import APPEND_RULE, RULES, name_of
 from cybertemp_imap.protocol.connection import Connection
 from cybertemp_imap.protocol.faultlog import trace
@@ -136,11 +136,9 @@ class ImapServer(Connection):
         assert tag is not None
         self.tag = tag[0]
         try:
-            await append.admit(self, prefix)
+            await append.begin(self, prefix)
         except (Refused, Bad, StoreUnavailable) as error:
             await self._abandon_messages(error)
-        else:
-            self.incoming.append(Incoming(self.user.store))
 
     async def _take_octets(self, octets: bytes) -> None:
         try:

@@ -7,16 +7,13 @@ and all messages of a command are added in one transaction when the command is c
 from __future__ import annotations
 
 import contextlib
-import re
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
-from uuid import UUID, uuid4
 
 from twisted.internet.threads import deferToThreadPool
 
 from cybertemp_imap.errors import Refusal, Refused, StoreUnavailable
-from cybertemp_imap.incoming import Letter, read_letter
+from cybertemp_imap.incoming import HEAD, SMALL_HEAD, Incoming, Letter, read_letter
 from cybertemp_imap.protocol.command import Append, AppendMessage
 from cybertemp_imap.protocol.commands.names import mailbox_name
 from cybertemp_imap.protocol.commands.store import usable_flags
@@ -28,58 +25,9 @@ from cybertemp_imap.store.interface import NewMessage
 if TYPE_CHECKING:
     from cybertemp_imap.protocol.server import ImapServer
     from cybertemp_imap.shared import SharedMailbox
-    from cybertemp_imap.store.interface import Store
-
-PIECE = 256 * 1024
-"""Octets given to the store at a time."""
-
-HEAD = 512 * 1024
-"""Octets of a message that are kept for what other programs are told of it: header and, mostly, text."""
 
 MESSAGES = 1_000
 """Messages in one command."""
-
-_BARE_LF = re.compile(rb"(?<!\r)\n")
-
-
-class Incoming:
-    """One message on its way in."""
-
-    def __init__(self, store: Store) -> None:
-        self.id: UUID = uuid4()
-        self.size = 0
-        self.head = b""
-        self.has_nul = False
-        self._store = store
-        self._pieces = 0
-        self._waiting = bytearray()
-        self._return = b""
-
-    async def take(self, octets: bytes) -> None:
-        """Take octets as they came."""
-        self.has_nul = self.has_nul or b"\0" in octets
-        # A line end may be cut between two chunks.
-        fixed = _BARE_LF.sub(b"\r\n", self._return + octets)[len(self._return) :]
-        self._return = b"\r" if octets.endswith(b"\r") else b""
-        self.size += len(fixed)
-        if len(self.head) < HEAD:
-            self.head += fixed[: HEAD - len(self.head)]
-        self._waiting += fixed
-        while len(self._waiting) >= PIECE:
-            piece = bytes(self._waiting[:PIECE])
-            del self._waiting[:PIECE]
-            await self._send(piece)
-
-    async def finish(self) -> None:
-        """Give the rest to the store."""
-        if self._waiting:
-            piece = bytes(self._waiting)
-            self._waiting.clear()
-            await self._send(piece)
-
-    async def _send(self, piece: bytes) -> None:
-        await self._store.upload(self.id, self._pieces, piece)
-        self._pieces += 1
 
 
 async def run(session: ImapServer, command: Append) -> Completion:
@@ -114,21 +62,11 @@ async def _new_message(session: ImapServer, asked: AppendMessage, message: Incom
     await message.finish()
     pool = session.reactor.getThreadPool()
     letter: Letter = await deferToThreadPool(session.reactor, pool, read_letter, message.head)
-    return NewMessage(
-        id=message.id,
-        size=message.size,
-        flags=tuple(usable_flags(asked.flags)),
-        internal_date=asked.internal_date or datetime.now(UTC),
-        subject=letter.subject,
-        body=letter.body,
-        html=letter.html,
-        from_addr=letter.from_addr,
-        to_addrs=letter.to_addrs,
-    )
+    return message.as_new(letter, usable_flags(asked.flags), asked.internal_date)
 
 
-async def admit(session: ImapServer, prefix: bytes) -> None:
-    """Check, before a message is asked for, that there is a mailbox for it; raises NO_SUCH_DESTINATION.
+async def begin(session: ImapServer, prefix: bytes) -> None:
+    """Begin to take a message, if there is a mailbox for it; raises NO_SUCH_DESTINATION before it is asked for.
 
     ``prefix`` is the command up to the message.
     """
@@ -136,11 +74,14 @@ async def admit(session: ImapServer, prefix: bytes) -> None:
         raise Refused(Refusal.LIMIT)
     if session.incoming:
         await session.incoming[-1].finish()
-        return
-    raw_name = destination(prefix)
-    if raw_name is None:
-        raise Bad("A mailbox name is expected.")
-    await _target(session, raw_name)
+    else:
+        raw_name = destination(prefix)
+        if raw_name is None:
+            raise Bad("A mailbox name is expected.")
+        await _target(session, raw_name)
+    # What is held of all messages of a command is bounded, however many there are.
+    room = HEAD - sum(len(message.head) for message in session.incoming)
+    session.incoming.append(Incoming(session.user.store, max(room, SMALL_HEAD)))
 
 
 async def _target(session: ImapServer, raw_name: bytes) -> SharedMailbox:
