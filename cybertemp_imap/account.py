@@ -208,21 +208,24 @@ class Account:
         """Unsubscribe from a mailbox; fails with :class:`MailboxException`."""
         return _as_mailbox_exception(self.set_subscribed(name, False))
 
-    def addMailbox(self, name: str, mbox: object = None) -> Deferred[bool]:
-        """Create a folder; a mailbox object of somebody else's cannot be put in, and is passed over."""
-        return self.create(name)
+    # The stock server waits for none of these four: it would answer OK before anything is done, and whatever comes of
+    # it. So they refuse; our own server's commands use the coroutines above.
 
-    def create(self, pathspec: str) -> Deferred[bool]:
-        """Create a folder and those above it; fails with :class:`MailboxException`."""
-        return _as_mailbox_exception(self.create_folder(pathspec.removesuffix(DELIMITER)))
+    def addMailbox(self, name: str, mbox: object = None) -> NoReturn:
+        """Refuse; use :meth:`create_folder`."""
+        raise MailboxException(Refusal.CANNOT.text)
 
-    def delete(self, name: str) -> Deferred[bool]:
-        """Delete a folder with its messages; fails with :class:`MailboxException`."""
-        return _as_mailbox_exception(self.delete_folder(name))
+    def create(self, pathspec: str) -> NoReturn:
+        """Refuse; use :meth:`create_folder`."""
+        raise MailboxException(Refusal.CANNOT.text)
 
-    def rename(self, oldname: str, newname: str) -> Deferred[bool]:
-        """Rename a folder and all below it; fails with :class:`MailboxException`."""
-        return _as_mailbox_exception(self.rename_folder(oldname, newname))
+    def delete(self, name: str) -> NoReturn:
+        """Refuse; use :meth:`delete_folder`."""
+        raise MailboxException(Refusal.CANNOT.text)
+
+    def rename(self, oldname: str, newname: str) -> NoReturn:
+        """Refuse; use :meth:`rename_folder`."""
+        raise MailboxException(Refusal.CANNOT.text)
 
     # -- INamespacePresenter ------------------------------------------------------------------------------------------
 
