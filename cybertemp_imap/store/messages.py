@@ -111,8 +111,15 @@ class MessageReader:
     # -- rendering ----------------------------------------------------------------------------------------------------
 
     async def _cached(self, statement: str, mailbox: MailboxRef, uids: Sequence[int]) -> list[Row]:
+        if not uids:
+            return []
+        # Most pages have no gaps: a range is walked through in the index, where a list of UIDs is looked up one by one.
+        first, last = uids[0], uids[-1]
+        listed = None if last - first + 1 == len(uids) else array(uids)
         return await self.pool.query(
-            statement, (RENDITION_VERSION, mailbox.user_id, mailbox.id, array(uids)), repeatable=True
+            statement,
+            (RENDITION_VERSION, mailbox.user_id, mailbox.id, first, last, listed, listed),
+            repeatable=True,
         )
 
     async def _rows(self, mailbox: MailboxRef, uids: Sequence[int]) -> list[Row]:

@@ -75,7 +75,8 @@ METADATA = """
            r.size, r.envelope, r.body, r.body_structure
     FROM imap.held b JOIN imap.message m ON m.mailbox_id = b.id
     LEFT JOIN imap.rendition r ON r.email_id = m.email_id AND r.version = %s
-    WHERE b.user_id = %s AND b.id = %s AND m.uid = ANY (%s::bigint[])
+    WHERE b.user_id = %s AND b.id = %s AND m.uid BETWEEN %s AND %s
+      AND (%s::bigint[] IS NULL OR m.uid = ANY (%s::bigint[]))
     ORDER BY m.uid
 """
 
@@ -83,7 +84,8 @@ HEADERS = """
     SELECT m.uid, r.header
     FROM imap.held b JOIN imap.message m ON m.mailbox_id = b.id
     LEFT JOIN imap.rendition r ON r.email_id = m.email_id AND r.version = %s
-    WHERE b.user_id = %s AND b.id = %s AND m.uid = ANY (%s::bigint[])
+    WHERE b.user_id = %s AND b.id = %s AND m.uid BETWEEN %s AND %s
+      AND (%s::bigint[] IS NULL OR m.uid = ANY (%s::bigint[]))
     ORDER BY m.uid
 """
 
