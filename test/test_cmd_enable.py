@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from cybertemp_imap.protocol.commands import enable
 from test.wire import WireTestCase
 
 
@@ -18,3 +19,11 @@ class EnableTests(WireTestCase):
         """ENABLE is for the authenticated state, and needs an argument."""
         self.assertStatus(self.wire.connect().command("ENABLE CONDSTORE"), "BAD")
         self.assertStatus(self.wire.session().command("ENABLE"), "BAD")
+
+    def test_implied(self) -> None:
+        """What is enabled brings along what it implies; ENABLED names what was asked for, also when asked again."""
+        self.patch(enable, "CAN_BE_ENABLED", {"ONE": ("TWO",), "TWO": ()})
+        client = self.wire.session()
+        self.assertEqual(client.ok("ENABLE X-UNKNOWN one").data("ENABLED"), [(b"ONE",)])
+        self.assertEqual(client.server.enabled, {"ONE", "TWO"})
+        self.assertEqual(client.ok("ENABLE TWO ONE TWO").data("ENABLED"), [(b"TWO", b"ONE")])

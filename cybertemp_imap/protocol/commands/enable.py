@@ -10,13 +10,14 @@ from cybertemp_imap.protocol.rule import Completion
 if TYPE_CHECKING:
     from cybertemp_imap.protocol.server import ImapServer
 
-KNOWN: frozenset[str] = frozenset()
-"""What can be enabled: nothing that this version announces needs it."""
+CAN_BE_ENABLED: dict[str, tuple[str, ...]] = {}
+"""What can be enabled, upper case, and what each of them enables besides, which ENABLED does not name."""
 
 
 async def run(session: ImapServer, command: Enable) -> Completion:
-    """Enable what is known and not yet enabled; the rest is passed over."""
-    new = [name for name in dict.fromkeys(command.capabilities) if name in KNOWN - session.enabled]
-    session.enabled.update(new)
-    session.untagged(" ".join(["ENABLED", *new]).encode())
+    """Enable what can be; the rest is passed over. What is enabled already is named again: it is, successfully."""
+    enabled = [name for name in dict.fromkeys(command.capabilities) if name in CAN_BE_ENABLED]
+    for name in enabled:
+        session.enabled.update((name, *CAN_BE_ENABLED[name]))
+    session.untagged(" ".join(["ENABLED", *enabled]).encode())
     return Completion("ENABLE completed")
