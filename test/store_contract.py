@@ -90,6 +90,24 @@ class StoreFixture(ABC):
         """Add a token, as it is or hashed."""
 
     @abstractmethod
+    async def remove_token(self, token_id: UUID) -> None:
+        """Remove a token."""
+
+    @abstractmethod
+    async def limit_token(
+        self,
+        token_id: UUID,
+        addresses: Sequence[str] | None = None,
+        read_only: bool = False,
+        expires_at: datetime | None = None,
+    ) -> None:
+        """Limit a token, or limit it otherwise."""
+
+    @abstractmethod
+    async def set_last_used(self, token_id: UUID, moment: datetime) -> None:
+        """Set when a token was last used."""
+
+    @abstractmethod
     async def last_used(self, token_id: UUID) -> datetime | None:
         """Return when a token was last used."""
 

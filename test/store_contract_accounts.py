@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from uuid import uuid4
 
 from cybertemp_imap.naming import INBOX, SPECIAL_USES, account_key, key_of, name_of
@@ -15,7 +15,7 @@ HASH = "sha256:" + hashlib.sha256(TOKEN.encode()).hexdigest()
 
 
 class LoginContract(StoreContract):
-    """``find_login`` and ``touch_token``."""
+    """``find_login``."""
 
     async def test_record(self) -> None:
         """A token yields what is known of it and its account, and nothing is judged."""
@@ -67,18 +67,6 @@ class LoginContract(StoreContract):
         """A token of an account that is gone is none."""
         await self.fixture.add_token(uuid4(), TOKEN, BASE)
         self.assertIsNone(await self.store.find_login(TOKEN))
-
-    async def test_touch(self) -> None:
-        """Touching sets the time of use of that token alone; one that is gone is no error."""
-        used = await self.fixture.add_token(self.user, "used", BASE)
-        unused = await self.fixture.add_token(self.user, "unused", BASE)
-        self.assertIsNone(await self.fixture.last_used(used))
-        await self.store.touch_token(used)
-        await self.store.touch_token(uuid4())
-        last_used = await self.fixture.last_used(used)
-        assert last_used is not None
-        self.assertLess(abs(datetime.now(UTC) - last_used), timedelta(minutes=1))
-        self.assertIsNone(await self.fixture.last_used(unused))
 
 
 class ListContract(StoreContract):

@@ -55,6 +55,24 @@ class MemoryFixture(store_contract.StoreFixture):
         """Add a token."""
         return self.memory.add_token(user_id, token, expires_at, hashed)
 
+    async def remove_token(self, token_id: UUID) -> None:
+        """Remove a token."""
+        self.memory.remove_token(token_id)
+
+    async def limit_token(
+        self,
+        token_id: UUID,
+        addresses: Sequence[str] | None = None,
+        read_only: bool = False,
+        expires_at: datetime | None = None,
+    ) -> None:
+        """Limit a token."""
+        self.memory.limit_token(token_id, addresses, read_only, expires_at)
+
+    async def set_last_used(self, token_id: UUID, moment: datetime) -> None:
+        """Set when a token was last used."""
+        self.memory.tokens[token_id].last_used_at = moment
+
     async def last_used(self, token_id: UUID) -> datetime | None:
         """Return when a token was last used."""
         return self.memory.last_used(token_id)
@@ -238,6 +256,8 @@ class MemoryUnavailableTests(store_contract.StoreContract):
         attempts: tuple[Awaitable[object], ...] = (
             memory.start(),
             memory.find_login("token"),
+            memory.find_logins([self.user]),
+            memory.find_limits([self.user]),
             memory.touch_token(self.user),
             memory.list_mailboxes(self.user),
             memory.subscriptions(self.user),

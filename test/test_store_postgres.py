@@ -39,6 +39,12 @@ _STORED = """
 """
 
 
+_LIMIT = """
+    INSERT INTO imap.token_limit (token_id, addresses, read_only, expires_at) VALUES (%s, %s, %s, %s)
+    ON CONFLICT (token_id) DO UPDATE
+    SET addresses = excluded.addresses, read_only = excluded.read_only, expires_at = excluded.expires_at
+"""
+
 _STORED_AS = (
     *("id", "owner", "folder", "subject", "body", "html", "from_addr", "to_addrs"),
     *("timestamp", "created_at", "encrypted"),
@@ -98,6 +104,25 @@ class PostgresFixture(store_contract.StoreFixture):
         sql = "INSERT INTO imap_tokens (id, user_id, token, expires_at) VALUES (%s, %s, %s, %s)"
         self.execute((sql, (token_id, user_id, stored, expires_at)))
         return token_id
+
+    async def remove_token(self, token_id: UUID) -> None:
+        """Delete from ``imap_tokens``."""
+        self.execute(("DELETE FROM imap_tokens WHERE id = %s", (token_id,)))
+
+    async def limit_token(
+        self,
+        token_id: UUID,
+        addresses: Sequence[str] | None = None,
+        read_only: bool = False,
+        expires_at: datetime | None = None,
+    ) -> None:
+        """Write ``imap.token_limit``."""
+        reached = None if addresses is None else list(addresses)
+        self.execute((_LIMIT, (token_id, reached, read_only, expires_at)))
+
+    async def set_last_used(self, token_id: UUID, moment: datetime) -> None:
+        """Write ``imap_tokens``."""
+        self.execute(("UPDATE imap_tokens SET last_used_at = %s WHERE id = %s", (moment, token_id)))
 
     async def last_used(self, token_id: UUID) -> datetime | None:
         """Read ``imap_tokens``."""

@@ -42,6 +42,19 @@ class LoginRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class TokenLimits:
+    """What a token may do less than its account.
+
+    ``addresses``, in lower case, are all that it reaches, None all of the account's; a token that is ``read_only``
+    changes nothing; ``expires_at`` is aware, and counts besides that of the token itself.
+    """
+
+    addresses: frozenset[str] | None = None
+    read_only: bool = False
+    expires_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class MailboxEntry:
     """One mailbox in a user's list.
 
@@ -180,8 +193,14 @@ class Store(Protocol):
         hashed is found only by the token itself, never by its hash.
         """
 
+    async def find_logins(self, token_ids: Sequence[UUID]) -> Sequence[LoginRecord]:
+        """Return the present records of tokens, in no particular order; those that are gone are left out."""
+
+    async def find_limits(self, token_ids: Sequence[UUID]) -> dict[UUID, TokenLimits]:
+        """Return the limits of tokens, by their id; tokens that have none, known or not, are left out."""
+
     async def touch_token(self, token_id: UUID) -> None:
-        """Set ``last_used_at`` of a token to now."""
+        """Set ``last_used_at`` of a token to now, unless it was set within the last minute."""
 
     # -- mailboxes ----------------------------------------------------------------------------------------------------
 

@@ -16,7 +16,7 @@ While ``available`` is false every method of the contract raises
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from cybertemp_imap.mime.render import render
@@ -32,9 +32,12 @@ from cybertemp_imap.store.interface import (
     MessageState,
     Metadata,
     StatusCounts,
+    TokenLimits,
 )
 from cybertemp_imap.store.memory_tables import HASHED_PREFIX, StoredEmail, hashed_token
 from cybertemp_imap.store.memory_writer import MemoryWriter
+
+MINUTE = timedelta(minutes=1)
 
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
@@ -60,24 +63,31 @@ class MemoryStore(MemoryWriter):
         """Return the record of a token as a person typed it, or None."""
         self._reach()
         wanted = {hashed_token(token)} if token.startswith(HASHED_PREFIX) else {token, hashed_token(token)}
-        for token_id, kept in self.tokens.items():
-            user = self.users.get(kept.user_id)
-            if kept.stored in wanted and user is not None:
-                return LoginRecord(
-                    token_id,
-                    kept.user_id,
-                    user.email,
-                    kept.expires_at,
-                    user.subscription_status,
-                    user.subscription_end,
-                )
-        return None
+        found = [token_id for token_id, kept in self.tokens.items() if kept.stored in wanted]
+        return next(iter(await self.find_logins(found)), None)
+
+    async def find_logins(self, token_ids: Sequence[UUID]) -> Sequence[LoginRecord]:
+        """Return the records of tokens; those that are gone, or whose account is, are left out."""
+        self._reach()
+        return [
+            LoginRecord(
+                each, kept.user_id, user.email, kept.expires_at, user.subscription_status, user.subscription_end
+            )
+            for each in token_ids
+            if (kept := self.tokens.get(each)) is not None and (user := self.users.get(kept.user_id)) is not None
+        ]
+
+    async def find_limits(self, token_ids: Sequence[UUID]) -> dict[UUID, TokenLimits]:
+        """Return the limits of those tokens that have some."""
+        self._reach()
+        return {each: self.limits[each] for each in token_ids if each in self.limits}
 
     async def touch_token(self, token_id: UUID) -> None:
-        """Set when a token was last used to now."""
+        """Set when a token was last used to now, unless that was within the last minute."""
         self._reach()
-        if token_id in self.tokens:
-            self.tokens[token_id].last_used_at = datetime.now(UTC)
+        token, now = self.tokens.get(token_id), datetime.now(UTC)
+        if token is not None and not (token.last_used_at and timedelta(0) <= now - token.last_used_at <= MINUTE):
+            token.last_used_at = now
 
     # -- mailboxes ----------------------------------------------------------------------------------------------------
 

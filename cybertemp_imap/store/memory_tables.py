@@ -15,6 +15,7 @@ from uuid import UUID, uuid4
 from cybertemp_imap.mime.render import render
 from cybertemp_imap.mime.row import EmailRow
 from cybertemp_imap.rules.bans import EXACT, Ban, SenderBans
+from cybertemp_imap.store.interface import TokenLimits
 
 HASHED_PREFIX = "sha256:"
 
@@ -65,6 +66,7 @@ class MemoryTables:
     def __init__(self) -> None:
         self.users: dict[UUID, User] = {}
         self.tokens: dict[UUID, Token] = {}
+        self.limits: dict[UUID, TokenLimits] = {}
         self.addresses: dict[str, UUID | None] = {}
         self.emails: dict[UUID, StoredEmail] = {}
         self.places: dict[Place, dict[UUID, StoredEmail]] = {}
@@ -88,6 +90,30 @@ class MemoryTables:
         token_id = uuid4()
         self.tokens[token_id] = Token(user_id, hashed_token(token) if hashed else token, expires_at)
         return token_id
+
+    def remove_token(self, token_id: UUID) -> None:
+        """Remove a token; its limits stay, as those of a token that is kept elsewhere."""
+        del self.tokens[token_id]
+
+    def limit_token(
+        self,
+        token_id: UUID,
+        addresses: Iterable[str] | None = None,
+        read_only: bool = False,
+        expires_at: datetime | None = None,
+    ) -> None:
+        """Limit a token, or limit it otherwise."""
+        reached = None if addresses is None else frozenset(address.lower() for address in addresses)
+        self.limits[token_id] = TokenLimits(reached, read_only, expires_at)
+        self.version += 1
+
+    def unlimit_token(self, token_id: UUID) -> None:
+        """Take a token's limits away."""
+        self.limits.pop(token_id, None)
+
+    def set_subscription(self, user_id: UUID, status: str | None, end: datetime | None = None) -> None:
+        """Change an account's subscription."""
+        self.users[user_id] = replace(self.users[user_id], subscription_status=status, subscription_end=end)
 
     def last_used(self, token_id: UUID) -> datetime | None:
         """Return when a token was last logged in with."""

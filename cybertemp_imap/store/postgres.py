@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -21,6 +22,7 @@ from cybertemp_imap.store.interface import (
     MailboxRef,
     MessageState,
     StatusCounts,
+    TokenLimits,
 )
 from cybertemp_imap.store.listener import Listener, Observer
 from cybertemp_imap.store.messages import MessageReader, array
@@ -94,6 +96,16 @@ class PostgresStore(MessageReader, MailboxWriter):
         candidates = [hashed] if token.startswith(HASHED) else [hashed, token]
         rows = await self.pool.query(sql.FIND_LOGIN, (candidates,), repeatable=True)
         return LoginRecord(*rows[0]) if rows else None
+
+    async def find_logins(self, token_ids: Sequence[UUID]) -> Sequence[LoginRecord]:
+        """Look tokens up by their ids; see the interface."""
+        rows = await self.pool.query(sql.FIND_LOGINS, (list(token_ids),), repeatable=True)
+        return [LoginRecord(*row) for row in rows]
+
+    async def find_limits(self, token_ids: Sequence[UUID]) -> dict[UUID, TokenLimits]:
+        """Look limits of tokens up; see the interface."""
+        rows = await self.pool.query(sql.FIND_LIMITS, (list(token_ids),), repeatable=True)
+        return {token_id: limits(addresses, *rest) for token_id, addresses, *rest in rows}
 
     async def touch_token(self, token_id: UUID) -> None:
         """Set ``last_used_at``; see the interface."""
@@ -188,3 +200,9 @@ class PostgresStore(MessageReader, MailboxWriter):
                 flags = known[printed] = valid_flags(psycopg2.extensions.STRINGARRAY(printed, None))
             states.append(MessageState(uid, flags, mod_seq))
         return states
+
+
+def limits(addresses: Sequence[str | None] | None, read_only: bool, expires_at: datetime | None) -> TokenLimits:
+    """Return the limits of a token as they are stored: addresses in any case, of which an empty one is none."""
+    reached = None if addresses is None else frozenset(each.strip().lower() for each in addresses if each)
+    return TokenLimits(reached, read_only, expires_at)

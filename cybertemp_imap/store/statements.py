@@ -11,7 +11,23 @@ FIND_LOGIN = """
     WHERE t.token = ANY (%s)
 """
 
-TOUCH_TOKEN = "UPDATE public.imap_tokens SET last_used_at = now() WHERE id = %s RETURNING 1"
+FIND_LOGINS = """
+    SELECT t.id, t.user_id, u.email, imap.clamp_time(t.expires_at), u.subscription_status,
+           imap.clamp_time(u.subscription_end_date)
+    FROM public.imap_tokens t JOIN public.users u ON u.id = t.user_id
+    WHERE t.id = ANY (%s::uuid[])
+"""
+
+FIND_LIMITS = """
+    SELECT l.token_id, l.addresses, l.read_only, imap.clamp_time(l.expires_at)
+    FROM imap.token_limit l WHERE l.token_id = ANY (%s::uuid[])
+"""
+
+TOUCH_TOKEN = """
+    UPDATE public.imap_tokens SET last_used_at = now()
+    WHERE id = %s AND (last_used_at IS NULL OR last_used_at NOT BETWEEN now() - interval '1 minute' AND now())
+    RETURNING 1
+"""
 
 # -- mailboxes --------------------------------------------------------------------------------------------------------
 
