@@ -150,9 +150,9 @@ class Account:
         """Open a mailbox by its name, up to date."""
         return await Mailbox.open(self._mailboxes.get(await self.find(name)), read_only=read_only)
 
-    async def status(self, name: str, *, with_size: bool) -> StatusCounts:
-        """Count what is in a mailbox, up to date."""
-        counts = await self.store.status(await self.find(name), with_size)
+    async def status(self, mailbox: MailboxRef, *, with_size: bool) -> StatusCounts:
+        """Count what is in a mailbox, up to date; raises NO_SUCH_MAILBOX when it has gone."""
+        counts = await self.store.status(mailbox, with_size)
         if counts is None:
             raise Refused(Refusal.NO_SUCH_MAILBOX)
         return counts

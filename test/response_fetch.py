@@ -196,6 +196,10 @@ def _extension(scanner: Scanner) -> tuple[Any, ...]:
     return disposition, language, scanner.nstring()
 
 
+def _date_time(scanner: Scanner) -> bytes:
+    return scanner.match(_DATE, "a date and time").strip(b'"')
+
+
 def _flags(scanner: Scanner) -> tuple[bytes, ...]:
     flags = scanner.listed(Scanner.fetch_flag, empty=True)
     if len({flag.lower() for flag in flags}) != len(flags):
@@ -206,7 +210,10 @@ def _flags(scanner: Scanner) -> tuple[bytes, ...]:
 _ITEMS: dict[bytes, Callable[[Scanner], Any]] = {
     b"FLAGS": _flags,
     b"UID": Scanner.nz_number,
-    b"INTERNALDATE": lambda scanner: scanner.match(_DATE, "a date and time").strip(b'"'),
+    b"INTERNALDATE": _date_time,
+    b"SAVEDATE": lambda scanner: None if scanner.take(b"NIL") else _date_time(scanner),
+    b"EMAILID": Scanner.object_id,
+    b"THREADID": lambda scanner: None if scanner.take(b"NIL") else scanner.object_id(),
     b"RFC822.SIZE": Scanner.number,
     b"ENVELOPE": _envelope,
     b"BODY": _plain_body,

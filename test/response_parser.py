@@ -105,18 +105,23 @@ def _status(scanner: Scanner, name: bytes) -> dict[str, Any]:
     return {"name": name, "code": code, "text": scanner.match(_TEXT, "text")}
 
 
+_ONE_VALUE: dict[bytes, Callable[[Scanner], Any]] = {
+    b"UIDNEXT": Scanner.nz_number,
+    b"UIDVALIDITY": Scanner.nz_number,
+    b"UNSEEN": Scanner.nz_number,
+    b"MAILBOXID": Scanner.object_id,
+    b"PERMANENTFLAGS": lambda scanner: scanner.listed(Scanner.permanent_flag, empty=True),
+    b"BADCHARSET": lambda scanner: scanner.listed(Scanner.astring),
+}
+"""What reads the value of a response code."""
+
+
 def _code(scanner: Scanner) -> tuple[bytes, Any]:
     name = scanner.atom()
     if name in _BARE_CODES:
         return name, None
-    if name in (b"UIDNEXT", b"UIDVALIDITY", b"UNSEEN"):
-        scanner.space()
-        return name, scanner.nz_number()
     if name == b"CAPABILITY":
         return name, _capabilities(scanner)
-    if name == b"PERMANENTFLAGS":
-        scanner.space()
-        return name, scanner.listed(Scanner.permanent_flag, empty=True)
     if name in (b"APPENDUID", b"COPYUID"):
         # RFC 4315 section 4
         scanner.space()
@@ -125,10 +130,10 @@ def _code(scanner: Scanner) -> tuple[bytes, Any]:
             scanner.space()
             numbers.append(scanner.match(_SET, "a UID set"))
         return name, tuple(numbers)
-    if name != b"BADCHARSET":
+    if name not in _ONE_VALUE:
         scanner.fail("no such response code")
     scanner.space()
-    return name, scanner.listed(Scanner.astring)
+    return name, _ONE_VALUE[name](scanner)
 
 
 def _capabilities(scanner: Scanner) -> tuple[bytes, ...]:
@@ -212,10 +217,10 @@ def _extended_search(scanner: Scanner) -> dict[str, Any]:
     return found
 
 
-_STATUS_ITEMS = frozenset(b"MESSAGES RECENT UIDNEXT UIDVALIDITY UNSEEN SIZE DELETED APPENDLIMIT".split())
+_STATUS_ITEMS = frozenset(b"MESSAGES RECENT UIDNEXT UIDVALIDITY UNSEEN SIZE DELETED APPENDLIMIT MAILBOXID".split())
 
 
-def _mailbox_status(scanner: Scanner) -> tuple[bytes, dict[str, int]]:
+def _mailbox_status(scanner: Scanner) -> tuple[bytes, dict[str, Any]]:
     scanner.space()
     name = _mailbox(scanner)
     scanner.space()
@@ -225,11 +230,13 @@ def _mailbox_status(scanner: Scanner) -> tuple[bytes, dict[str, int]]:
     return name, {item.decode(): value for item, value in items}
 
 
-def _status_item(scanner: Scanner) -> tuple[bytes, int]:
+def _status_item(scanner: Scanner) -> tuple[bytes, Any]:
     item = scanner.atom()
     if item not in _STATUS_ITEMS:
         scanner.fail("no such status item")
     scanner.space()
+    if item == b"MAILBOXID":
+        return item, scanner.object_id()
     return item, scanner.nz_number() if item in (b"UIDNEXT", b"UIDVALIDITY") else scanner.number()
 
 

@@ -13,6 +13,7 @@ _ASTRING = re.compile(rb"[!#$&'+,\-./0-9:;<=>?@A-Z\[\]^_`a-z|}~]+")
 _QUOTED = re.compile(rb'"((?:[^"\\\r\n\x00\x80-\xff]|\\["\\])*)"')
 _LITERAL = re.compile(rb"\{(0|[1-9]\d*)\}\r\n")
 _LITERAL8 = re.compile(rb"~\{(0|[1-9]\d*)\}\r\n")
+_OBJECT_ID = re.compile(rb"[A-Za-z0-9_-]{1,255}")
 _NUMBER = re.compile(rb"0|[1-9]\d*")
 _SYSTEM = (b"\\Answered", b"\\Flagged", b"\\Deleted", b"\\Seen", b"\\Draft")
 
@@ -144,6 +145,13 @@ class Scanner:
     def astring(self) -> bytes:
         """Read an astring."""
         return self.maybe(_ASTRING) or self.string()
+
+    def object_id(self) -> bytes:
+        """Read an ``objectid`` in its parentheses (RFC 8474 section 7)."""
+        self.expect(b"(")
+        found = self.match(_OBJECT_ID, "an object identifier")
+        self.expect(b")")
+        return found
 
     # -- flags and lists ----------------------------------------------------------------------------------------------
 

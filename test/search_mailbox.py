@@ -66,6 +66,11 @@ class CountingStore(MemoryStore):
         self._note("saved_dates", uids)
         return await super().saved_dates(mailbox, uids)
 
+    async def object_ids(self, mailbox: MailboxRef, uids: Sequence[int]) -> Sequence[tuple[int, UUID]]:
+        """Read and note."""
+        self._note("object_ids", uids)
+        return await super().object_ids(mailbox, uids)
+
 
 @dataclass
 class Box:

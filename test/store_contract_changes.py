@@ -254,3 +254,40 @@ class MoveContract(TransferCase):
     async def test_refused(self) -> None:
         """Another's mailbox can be neither source nor target."""
         await self.check_refused_targets("move")
+
+
+class IdentityContract(TransferCase):
+    """What identifies an e-mail, wherever it is (RFC 8474)."""
+
+    async def identities(self, mailbox: MailboxRef) -> list[UUID]:
+        """Refresh a mailbox and return the identity of each of its messages, by UID."""
+        uids = await self.uids(mailbox)
+        found = await self.store.object_ids(mailbox, uids)
+        self.assertEqual([uid for uid, _ in found], uids)
+        return [identity for _, identity in found]
+
+    async def test_everywhere(self) -> None:
+        """It is the same in INBOX, of a moved message, of copies and of their copies, whatever is gone meanwhile."""
+        mailbox = await self.varied()
+        before = await self.identities(mailbox)
+        self.assertEqual(len(set(before)), len(ALL))
+        self.assertEqual(set(await self.identities(await self.open(self.account))), set(before))
+        other, third = await self.open(MINE_TOO), await self.store.create_folder(self.user, self.account, "Kept", None)
+        await self.store.copy(mailbox, [1, 2], other)
+        await self.store.move(mailbox, [2], other)
+        self.assertEqual(await self.identities(other), [before[0], before[1], before[1]])
+        await self.store.copy(other, [1, 3], third)
+        await self.store.store_flags(other, [1, 2, 3], FlagMode.ADD, ["\\Deleted"], None)
+        await self.store.expunge(other, None)
+        await self.store.move(mailbox, [3], third)
+        self.assertEqual(await self.identities(third), [before[0], before[1], before[2]])
+        await self.store.rename_folder(self.user, self.account, "Kept", self.account, "Renamed")
+        self.assertEqual(await self.identities(third), [before[0], before[1], before[2]])
+
+    async def test_nothing_of_others(self) -> None:
+        """Messages that are gone, and another person's, are left out."""
+        mailbox = await self.varied()
+        self.assertEqual(
+            await self.store.object_ids(mailbox, [1, 1 << 20]), (await self.store.object_ids(mailbox, [1]))
+        )
+        self.assertEqual(await self.store.object_ids(MailboxRef(self.other, mailbox.id), [1]), [])

@@ -146,6 +146,27 @@ def _append_limit(client: Client) -> None:
     assert client.ok('LIST "" INBOX RETURN (STATUS (APPENDLIMIT))').data("STATUS")
 
 
+def _status_size(client: Client) -> None:
+    """RFC 8438: the sum of RFC822.SIZE."""
+    size = client.ok(f"STATUS {MINE} (SIZE)").data("STATUS")[0][1]["SIZE"]
+    assert size == client.select().ok("FETCH 1 RFC822.SIZE").fetched()[1][b"RFC822.SIZE"]
+
+
+def _object_id(client: Client) -> None:
+    """RFC 8474: identifiers of mailbox and e-mail."""
+    mailbox = client.ok(f"STATUS {MINE} (MAILBOXID)").data("STATUS")[0][1]["MAILBOXID"]
+    assert (b"MAILBOXID", mailbox) in [response.code for response in client.ok(f"SELECT {MINE}").named("OK")]
+    found = client.ok("FETCH 1 (EMAILID THREADID)").fetched()[1]
+    assert client.ok(b"SEARCH EMAILID " + found[b"EMAILID"]).data("SEARCH") == [(1,)]
+
+
+def _save_date(client: Client) -> None:
+    """RFC 8514."""
+    client.ok(f"SELECT {MINE}")
+    assert client.ok("FETCH 1 SAVEDATE").fetched()[1][b"SAVEDATE"] is not None
+    assert client.ok("SEARCH SAVEDATESUPPORTED SAVEDSINCE 1-Jan-2000").data("SEARCH") == [(1,)]
+
+
 def _sasl_ir(client: Client) -> None:
     """RFC 4959."""
     if client.server.state == "unauth":
@@ -192,6 +213,9 @@ USES: dict[bytes, Callable[[Client], None]] = {
     b"MOVE": _move,
     b"MULTIAPPEND": _multiappend,
     b"CREATE-SPECIAL-USE": _create_special_use,
+    b"STATUS=SIZE": _status_size,
+    b"OBJECTID": _object_id,
+    b"SAVEDATE": _save_date,
     b"APPENDLIMIT=26214400": _append_limit,
 }
 NEEDS_LOGIN = frozenset({b"IMAP4rev1", b"LITERAL+", b"ENABLE"})
@@ -244,8 +268,6 @@ class CapabilityHonestyTests(WireTestCase):
             "COMPRESS DEFLATE",
             "NOTIFY NONE",
             "FETCH 1 (MODSEQ)",
-            "FETCH 1 (EMAILID)",
-            "FETCH 1 (SAVEDATE)",
             "FETCH 1 FLAGS (CHANGEDSINCE 1)",
             "STORE 1 (UNCHANGEDSINCE 1) +FLAGS (x)",
             "SELECT INBOX (CONDSTORE)",

@@ -22,7 +22,7 @@ class CreateTests(WireTestCase):
         """A folder is there for every session, empty, can be opened, and takes no other name's place."""
         other = self.wire.session()
         before = self.listed()
-        self.assertStatus(self.client.command("CREATE Projects"), "OK")
+        self.assertStatus(self.client.command("CREATE Projects"), "OK", "MAILBOXID")
         for client in (self.client, other):
             self.assertEqual(self.listed(client), before | {"Projects": {b"\\HasNoChildren"}})
         self.assertEqual(other.ok("SELECT Projects").numbers("EXISTS"), [0])

@@ -157,9 +157,6 @@ class FetchSetTests(WireTestCase):
             " 1 BODY.PEEK",
             " 1 BINARY[TEXT]",
             " 1 MODSEQ",
-            " 1 EMAILID",
-            " 1 THREADID",
-            " 1 SAVEDATE",
             " 1 FLAGS (CHANGEDSINCE 1)",
         ):
             for command in ("FETCH", "UID FETCH"):

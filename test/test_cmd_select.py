@@ -26,7 +26,7 @@ class SelectTests(WireTestCase):
         told = codes(answer)
         self.assertEqual(told.pop("PERMANENTFLAGS"), (*SYSTEM, b"$Junk", b"\\*"))
         self.assertGreater(told.pop("UIDVALIDITY"), 0)  # type: ignore[misc]
-        self.assertEqual(told, {"UNSEEN": 3, "UIDNEXT": 4})
+        self.assertEqual(told, {"UNSEEN": 3, "UIDNEXT": 4, "MAILBOXID": b"F1"})
         self.assertEqual(answer.code, "READ-WRITE")
 
     def test_examine(self) -> None:

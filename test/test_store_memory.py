@@ -236,6 +236,12 @@ class MemoryMoveTests(store_contract_changes.MoveContract):
     fixture_type = MemoryFixture
 
 
+class MemoryIdentityTests(store_contract_changes.IdentityContract):
+    """What identifies e-mails."""
+
+    fixture_type = MemoryFixture
+
+
 class MemoryObserveTests(store_contract_observe.ObserveContract):
     """Observers in memory."""
 

@@ -57,6 +57,12 @@ class PostgresMoveTests(store_contract_changes.MoveContract):
     fixture_type = PostgresFixture
 
 
+class PostgresIdentityTests(store_contract_changes.IdentityContract):
+    """What identifies e-mails."""
+
+    fixture_type = PostgresFixture
+
+
 class PostgresObserveTests(store_contract_observe.ObserveContract):
     """Observers in PostgreSQL."""
 

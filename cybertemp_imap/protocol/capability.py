@@ -23,6 +23,9 @@ AFTER_LOGIN = (
     b"MOVE",
     b"MULTIAPPEND",
     b"CREATE-SPECIAL-USE",
+    b"STATUS=SIZE",
+    b"OBJECTID",
+    b"SAVEDATE",
 )
 
 

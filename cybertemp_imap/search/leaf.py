@@ -15,7 +15,9 @@ from datetime import date, datetime, timedelta
 from enum import IntEnum
 from functools import singledispatch
 from typing import Any
+from uuid import UUID
 
+from cybertemp_imap.protocol.object_id import email_id
 from cybertemp_imap.protocol.search_key import (
     DateField,
     DateOrder,
@@ -56,11 +58,13 @@ class Tier(IntEnum):
 
     DATES = 1
     """:class:`~cybertemp_imap.search.records.Dates`"""
-    METADATA = 2
+    IDENTITY = 2
+    """the :class:`~uuid.UUID` of the e-mail"""
+    METADATA = 3
     """:class:`~cybertemp_imap.store.interface.Metadata`"""
-    HEADER = 3
+    HEADER = 4
     """:class:`~cybertemp_imap.search.records.HeaderText`"""
-    SOURCE = 4
+    SOURCE = 5
     """:class:`~cybertemp_imap.search.records.MessageText`"""
 
 
@@ -213,13 +217,12 @@ def _smaller(key: KeySmaller, scope: Scope) -> Leaf:
 
 @leaf_of.register
 def _email_id(key: KeyEmailId, scope: Scope) -> Leaf:
-    """An EMAILID is printed as ``E`` and the identifier in hexadecimal; its letters count as they are (RFC 8474)."""
-    wanted = key.email_id.decode("ascii", "replace")
+    """Letters count as they are (RFC 8474 section 5)."""
 
-    def same(metadata: Metadata) -> bool:
-        return "E" + metadata.email_id.replace("-", "") == wanted
+    def same(identity: UUID) -> bool:
+        return email_id(identity) == key.email_id
 
-    return RecordLeaf(Tier.METADATA, same)
+    return RecordLeaf(Tier.IDENTITY, same)
 
 
 # -- texts ------------------------------------------------------------------------------------------------------------

@@ -9,7 +9,13 @@ from cybertemp_imap.search.leaf import Tier
 from cybertemp_imap.search.records import Dates, FieldReader, HeaderText, MessageText
 from cybertemp_imap.shared import SharedMailbox
 
-PAGES: dict[Tier, int] = {Tier.DATES: 1_000, Tier.METADATA: 500, Tier.HEADER: 500, Tier.SOURCE: 50}
+PAGES: dict[Tier, int] = {
+    Tier.DATES: 1_000,
+    Tier.IDENTITY: 1_000,
+    Tier.METADATA: 500,
+    Tier.HEADER: 500,
+    Tier.SOURCE: 50,
+}
 """Messages read at a time."""
 
 WEIGHED = 1_000
@@ -47,6 +53,8 @@ class Reader:
         store, ref = self._store, self._ref
         if tier is Tier.DATES:
             return [Reading(uid, 0, Dates(*dates)) for uid, *dates in await store.saved_dates(ref, page)]
+        if tier is Tier.IDENTITY:
+            return [Reading(uid, 0, identity) for uid, identity in await store.object_ids(ref, page)]
         if tier is Tier.METADATA:
             return [Reading(metadata.uid, 0, metadata) for metadata in await store.metadata(ref, page)]
         if tier is Tier.HEADER:

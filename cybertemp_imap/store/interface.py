@@ -265,6 +265,12 @@ class Store(Protocol):
     async def saved_dates(self, mailbox: MailboxRef, uids: Sequence[int]) -> Sequence[tuple[int, datetime, datetime]]:
         """Return (UID, internal date, date saved in this mailbox), aware, by ascending UID (RFC 8514)."""
 
+    async def object_ids(self, mailbox: MailboxRef, uids: Sequence[int]) -> Sequence[tuple[int, UUID]]:
+        """Return (UID, identity of the e-mail) by ascending UID; expunged messages are left out (RFC 8474).
+
+        It is the same in every mailbox that shows an e-mail, of an e-mail that was moved, and of all its copies.
+        """
+
     async def store_flags(
         self, mailbox: MailboxRef, uids: Sequence[int], mode: str, flags: Sequence[str], unchanged_since: int | None
     ) -> FlagChange | None:

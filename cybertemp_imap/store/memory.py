@@ -168,6 +168,10 @@ class MemoryStore(MemoryWriter):
             if box is not None
         ]
 
+    async def object_ids(self, mailbox: MailboxRef, uids: Sequence[int]) -> Sequence[tuple[int, UUID]]:
+        """Return (UID, identity of the e-mail) by ascending UID."""
+        return [(uid, email.identity) for uid, email in self._present(mailbox, uids)]
+
     async def store_flags(
         self, mailbox: MailboxRef, uids: Sequence[int], mode: str, flags: Sequence[str], unchanged_since: int | None
     ) -> FlagChange | None:

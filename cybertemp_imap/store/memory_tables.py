@@ -44,10 +44,16 @@ class Token:
 
 @dataclass(slots=True)
 class StoredEmail:
-    """A row of ``emails``; ``flags`` are as any program left them."""
+    """A row of ``emails``; ``flags`` are as any program left them, ``original`` is what a copy was first made of."""
 
     row: EmailRow
     flags: tuple[str | None, ...]
+    original: UUID | None = None
+
+    @property
+    def identity(self) -> UUID:
+        """What a message and its copies have in common."""
+        return self.original or self.row.id
 
     @property
     def place(self) -> Place:
@@ -177,7 +183,7 @@ class MemoryTables:
     def _relocate(self, email_id: UUID, place: Place) -> None:
         """Put a message elsewhere; its octets stay what they are."""
         email = self._remove(email_id)
-        self._insert(StoredEmail(at(email.row, email_id, place), email.flags))
+        self._insert(StoredEmail(at(email.row, email_id, place), email.flags, email.original))
 
     # -- bans ---------------------------------------------------------------------------------------------------------
 

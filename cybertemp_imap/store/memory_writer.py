@@ -123,7 +123,7 @@ class MemoryWriter(MemoryMailboxes):
         present = [uid for uid in uids if uid in box.messages]
         originals = [self.emails[box.messages[uid].email_id] for uid in present]
         place = (other.owner, other.folder)
-        copies = [StoredEmail(at(email.row, uuid4(), place), email.flags) for email in originals]
+        copies = [StoredEmail(at(email.row, uuid4(), place), email.flags, email.identity) for email in originals]
         return list(zip(present, self._add(other, copies), strict=True))
 
     async def move(self, source: MailboxRef, uids: Sequence[int], target: MailboxRef) -> Sequence[tuple[int, int]]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from typing import Any, TypeVar
+from uuid import UUID
 
 from twisted.internet.threads import deferToThreadPool
 
@@ -94,6 +95,11 @@ class MessageReader:
         """Return internal and saved dates; see the interface."""
         rows = await self.pool.query(sql.SAVED_DATES, (mailbox.user_id, mailbox.id, array(uids)), repeatable=True)
         return [(uid, internal, saved) for uid, internal, saved in rows]
+
+    async def object_ids(self, mailbox: MailboxRef, uids: Sequence[int]) -> Sequence[tuple[int, UUID]]:
+        """Return what identifies e-mails; see the interface."""
+        rows = await self.pool.query(sql.OBJECT_IDS, (mailbox.user_id, mailbox.id, array(uids)), repeatable=True)
+        return [(uid, UUID(str(identity))) for uid, identity in rows]
 
     async def total_size(self, mailbox: MailboxRef) -> int:
         """Return the octets of all messages, rendering those never seen; see STATUS=SIZE (RFC 8438)."""

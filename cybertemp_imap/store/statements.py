@@ -160,6 +160,14 @@ SAVED_DATES = """
     ORDER BY m.uid
 """
 
+OBJECT_IDS = """
+    SELECT m.uid, coalesce(o.id, m.email_id)
+    FROM imap.held b JOIN imap.message m ON m.mailbox_id = b.id
+    LEFT JOIN imap.origin o ON o.email_id = m.email_id
+    WHERE b.user_id = %s AND b.id = %s AND m.uid = ANY (%s::bigint[])
+    ORDER BY m.uid
+"""
+
 STORE_FLAGS = """
     SELECT uid, flags::text, mod_seq, held_back
     FROM imap.store_flags(%s, %s, %s::bigint[], %s, %s::text[], %s)

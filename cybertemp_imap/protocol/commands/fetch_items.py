@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property, partial
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 from cybertemp_imap.errors import Refusal, Refused
 from cybertemp_imap.messages import FlagSet
@@ -16,6 +17,7 @@ from cybertemp_imap.mime.section import UnknownEncoding, binary, section
 from cybertemp_imap.protocol import strings
 from cybertemp_imap.protocol.command import Attribute, BodySection, Section
 from cybertemp_imap.protocol.date import format_date_time
+from cybertemp_imap.protocol.object_id import email_id
 from cybertemp_imap.protocol.responses import flag_list
 from cybertemp_imap.protocol.rule import Bad
 from cybertemp_imap.store.interface import MailboxRef, Metadata, Store
@@ -30,7 +32,6 @@ _METADATA = frozenset(
         Attribute.ENVELOPE,
         Attribute.BODY,
         Attribute.BODYSTRUCTURE,
-        Attribute.EMAILID,
     }
 )
 _RFC822 = {
@@ -49,6 +50,7 @@ class Material:
     uid: int
     metadata: Metadata | None = None
     saved: datetime | None = None
+    identity: UUID | None = None
     head: bytes | None = None
     source: bytes | None = None
 
@@ -67,6 +69,7 @@ class Material:
         return self.source[self.root.header_start : self.root.header_end]
 
 
+_Read = Callable[[MailboxRef, Sequence[int]], Awaitable[Sequence[tuple[int, object]]]]
 Printer = Callable[[FlagSet, Material], bytes]
 
 
@@ -81,6 +84,7 @@ class Plan:
         sections = [found for item in items if (found := _section_of(item)) is not None]
         self.needs_metadata = not _METADATA.isdisjoint(items)
         self.needs_saved = Attribute.SAVEDATE in items
+        self.needs_identity = Attribute.EMAILID in items
         self.needs_source = any(not _of_header(wanted) for wanted in sections)
         self.needs_header = bool(sections) and not self.needs_source
         self.sets_seen = not mailbox.read_only and any(not wanted.peek for wanted in sections)
@@ -92,22 +96,19 @@ class Plan:
         """Read what is needed of some messages, by ascending UID; expunged ones are left out."""
         found = {uid: Material(uid) for uid in uids}
         there = set(uids)
-        if self.needs_metadata:
-            for data in await store.metadata(ref, uids):
-                found[data.uid].metadata = data
-            there &= {uid for uid in there if found[uid].metadata is not None}
-        if self.needs_saved:
-            for uid, _, saved in await store.saved_dates(ref, uids):
-                found[uid].saved = saved
-            there &= {uid for uid in there if found[uid].saved is not None}
-        if self.needs_header:
-            for uid, head in await store.headers(ref, uids):
-                found[uid].head = head
-            there &= {uid for uid in there if found[uid].head is not None}
-        if self.needs_source:
-            for uid, source in await store.sources(ref, uids):
-                found[uid].source = source
-            there &= {uid for uid in there if found[uid].source is not None}
+        readings: tuple[tuple[bool, str, _Read], ...] = (
+            (self.needs_metadata, "metadata", partial(_metadata_by_uid, store)),
+            (self.needs_saved, "saved", partial(_saved_by_uid, store)),
+            (self.needs_identity, "identity", store.object_ids),
+            (self.needs_header, "head", store.headers),
+            (self.needs_source, "source", store.sources),
+        )
+        for needed, name, reading in readings:
+            if needed:
+                read = await reading(ref, uids)
+                for uid, value in read:
+                    setattr(found[uid], name, value)
+                there.intersection_update(uid for uid, _ in read)
         return [found[uid] for uid in uids if uid in there]
 
     # -- printing -----------------------------------------------------------------------------------------------------
@@ -136,6 +137,14 @@ class Plan:
         return b"FLAGS " + flag_list(flags, material.uid in self._recent)
 
 
+async def _metadata_by_uid(store: Store, ref: MailboxRef, uids: Sequence[int]) -> Sequence[tuple[int, Metadata]]:
+    return [(metadata.uid, metadata) for metadata in await store.metadata(ref, uids)]
+
+
+async def _saved_by_uid(store: Store, ref: MailboxRef, uids: Sequence[int]) -> Sequence[tuple[int, datetime]]:
+    return [(uid, saved) for uid, _, saved in await store.saved_dates(ref, uids)]
+
+
 def _section_of(item: object) -> BodySection | None:
     """Return the section an item reads, if it reads any."""
     if isinstance(item, BodySection):
@@ -162,6 +171,11 @@ def _saved_date(flags: FlagSet, material: Material) -> bytes:
     return b"SAVEDATE " + format_date_time(material.saved.astimezone(UTC))
 
 
+def _email_id(flags: FlagSet, material: Material) -> bytes:
+    assert material.identity is not None
+    return b"EMAILID (" + email_id(material.identity) + b")"
+
+
 _ATTRIBUTES: dict[Attribute, Printer] = {
     Attribute.UID: lambda _, m: b"UID %d" % m.uid,
     Attribute.INTERNALDATE: lambda _, m: b'INTERNALDATE "%b"' % _metadata(m).internal_date,
@@ -169,6 +183,10 @@ _ATTRIBUTES: dict[Attribute, Printer] = {
     Attribute.ENVELOPE: lambda _, m: b"ENVELOPE " + _metadata(m).envelope,
     Attribute.BODY: lambda _, m: b"BODY " + _metadata(m).body,
     Attribute.BODYSTRUCTURE: lambda _, m: b"BODYSTRUCTURE " + _metadata(m).body_structure,
+    Attribute.SAVEDATE: _saved_date,
+    Attribute.EMAILID: _email_id,
+    # Conversations are not worked out (RFC 8474 section 5.2).
+    Attribute.THREADID: lambda _, m: b"THREADID NIL",
 }
 
 

@@ -8,6 +8,7 @@ from cybertemp_imap.errors import Refusal, Refused
 from cybertemp_imap.naming import DELIMITER, SPECIAL_USES
 from cybertemp_imap.protocol.command import Create, Delete, Rename
 from cybertemp_imap.protocol.commands.names import mailbox_name
+from cybertemp_imap.protocol.object_id import mailbox_id
 from cybertemp_imap.protocol.rule import Completion
 
 if TYPE_CHECKING:
@@ -22,12 +23,12 @@ async def run_create(session: ImapServer, command: Create) -> Completion:
     name = mailbox_name(session, command.mailbox).removesuffix(DELIMITER)
     use = _special_use(command)
     try:
-        await session.user.create_folder(name, use)
+        made = await session.user.create_folder(name, use)
     except Refused as refused:
         if use is not None and refused.refusal is Refusal.CANNOT:
             raise Refused(Refusal.USE_ATTRIBUTE) from None
         raise
-    return Completion("CREATE completed")
+    return Completion("CREATE completed", f"MAILBOXID ({mailbox_id(made)})")
 
 
 def _special_use(command: Create) -> str | None:

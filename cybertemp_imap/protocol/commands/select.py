@@ -8,6 +8,7 @@ from cybertemp_imap.mailbox import Mailbox
 from cybertemp_imap.protocol import responses
 from cybertemp_imap.protocol.command import Select
 from cybertemp_imap.protocol.commands.names import mailbox_name
+from cybertemp_imap.protocol.object_id import mailbox_id
 from cybertemp_imap.protocol.rule import Bad, Completion
 from cybertemp_imap.rules.flags import SYSTEM_FLAGS
 
@@ -52,6 +53,7 @@ def _state_lines(mailbox: Mailbox) -> list[bytes]:
         lines.append(b"OK [UNSEEN %d] This is the first unseen message." % unseen)
     lines.append(b"OK [UIDVALIDITY %d] UIDs are valid." % head.uid_validity)
     lines.append(b"OK [UIDNEXT %d] This is the next UID." % head.uid_next)
+    lines.append(responses.status("OK", "This is the mailbox.", f"MAILBOXID ({mailbox_id(mailbox.shared.ref)})"))
     return lines
 
 

@@ -8,13 +8,16 @@ from typing import TYPE_CHECKING
 from cybertemp_imap.protocol import strings
 from cybertemp_imap.protocol.command import Status
 from cybertemp_imap.protocol.commands.names import mailbox_name, utf8_enabled
+from cybertemp_imap.protocol.object_id import mailbox_id
 from cybertemp_imap.protocol.rule import Bad, Completion
 from cybertemp_imap.store.interface import StatusCounts
 
 if TYPE_CHECKING:
     from cybertemp_imap.protocol.server import ImapServer
 
-SUPPORTED = frozenset({"MESSAGES", "RECENT", "UIDNEXT", "UIDVALIDITY", "UNSEEN", "SIZE", "DELETED", "APPENDLIMIT"})
+SUPPORTED = frozenset(
+    {"MESSAGES", "RECENT", "UIDNEXT", "UIDVALIDITY", "UNSEEN", "SIZE", "DELETED", "APPENDLIMIT", "MAILBOXID"}
+)
 
 
 async def run(session: ImapServer, command: Status) -> Completion:
@@ -33,9 +36,10 @@ def check_items(items: Iterable[str]) -> None:
 
 async def status_line(session: ImapServer, name: str, items: tuple[str, ...]) -> bytes:
     """Return the STATUS response for a mailbox; raises NO_SUCH_MAILBOX."""
-    counts = await session.user.status(name, with_size="SIZE" in items)
-    values = _values(counts) | {"APPENDLIMIT": session.limits.append_limit}
-    printed = b" ".join(b"%b %d" % (item.encode(), values[item]) for item in dict.fromkeys(items))
+    ref = await session.user.find(name)
+    counts = await session.user.status(ref, with_size="SIZE" in items)
+    values = _values(counts) | {"APPENDLIMIT": session.limits.append_limit, "MAILBOXID": f"({mailbox_id(ref)})"}
+    printed = " ".join(f"{item} {values[item]}" for item in dict.fromkeys(items)).encode()
     return b"STATUS " + strings.mailbox(_shown(name), utf8_enabled(session)) + b" (" + printed + b")"
 
 
@@ -43,7 +47,7 @@ def _shown(name: str) -> str:
     return "INBOX" if name.upper() == "INBOX" else name
 
 
-def _values(counts: StatusCounts) -> dict[str, int]:
+def _values(counts: StatusCounts) -> dict[str, int | str]:
     return {
         "MESSAGES": counts.messages,
         "RECENT": counts.recent,
