@@ -31,6 +31,12 @@ class Refusal(Enum):
     USE_ATTRIBUTE = ("NO", "USEATTR", "A mailbox of this special use cannot be made.")
     CANNOT = ("NO", "CANNOT", "The server cannot do this.")
     NO_PERMISSION = ("NO", "NOPERM", "This is not permitted.")
+    DOMAIN_NOT_OPEN = (
+        "NO",
+        "NOPERM",
+        "This account cannot create addresses of this domain; use a domain of your own or a shared one.",
+    )
+    DOMAIN_INACTIVE = ("NO", "NOPERM", "This domain is not active; activate it, or use another one.")
     IN_USE = ("NO", "INUSE", "The mailbox is in use by another operation; try again.")
     OVER_QUOTA = ("NO", "OVERQUOTA", "The quota of the account is used up.")
     # Messages

@@ -21,7 +21,7 @@ from twisted.trial.unittest import TestCase
 from cybertemp_imap.errors import Refusal, Refused
 from cybertemp_imap.mime.row import EmailRow
 from cybertemp_imap.naming import INBOX, account_key, name_of
-from cybertemp_imap.store.interface import MailboxHead, MailboxRef, MessageState, Store
+from cybertemp_imap.store.interface import DomainRow, MailboxHead, MailboxRef, MessageState, Store
 
 BASE = datetime(2026, 3, 1, 12, tzinfo=UTC)
 MINE = "box@example.com"
@@ -148,6 +148,10 @@ class StoreFixture(ABC):
         self, scope: str, value: str, match_type: str | None = "exact", status: str | None = "active"
     ) -> UUID:
         """Add a ban."""
+
+    @abstractmethod
+    async def add_domain(self, row: DomainRow) -> None:
+        """Add a domain."""
 
     @abstractmethod
     async def lift(self, ban_id: UUID) -> None:

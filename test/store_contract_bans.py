@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cybertemp_imap.mime.row import EmailRow
 from cybertemp_imap.rules.bans import Ban, SenderBans
-from cybertemp_imap.store.interface import FlagMode
+from cybertemp_imap.store.interface import BanRow, DomainRow, FlagMode
 from test.store_contract import MINE_TOO, SENDER, StoreContract, letter
 
 SPAM = "spam@bad.example"
@@ -147,3 +147,71 @@ class BanContract(StoreContract):
         assert change is not None and expunged is not None
         self.assertEqual((list(change.messages), list(expunged.uids)), ([], []))
         self.assertEqual(await self.fixture.stored_flags(row.id), ["\\Deleted"])
+
+
+class BanSourceContract(StoreContract):
+    """Bans that are kept elsewhere than in the table ``bans``; and the domains."""
+
+    async def test_replaced(self) -> None:
+        """What was given last is in force, and nothing else; the same rules make sense of it."""
+        rows = [letter(minutes=n, sender=sender) for n, sender in enumerate((SPAM, "x@foo.example", SENDER))]
+        await self.deliver(*rows)
+        mailbox = await self.open()
+        await self.fixture.ban("sender", SENDER)
+        table: list[tuple[list[BanRow], list[EmailRow]]] = [
+            ([BanRow("sender", SPAM.upper(), "exact", "active")], rows[1:]),
+            ([BanRow("email", "contains:FOO", "exact", "active")], [rows[0], rows[2]]),
+            ([BanRow("sender", SPAM, "exact", "inactive"), BanRow("domain", SPAM, "exact", "active")], rows),
+            ([BanRow("sender", "@", "contains", "active"), BanRow("sender", SPAM, "exact", "active")], []),
+            ([], rows),
+        ]
+        for bans, shown in table:
+            await self.store.replace_bans(bans)
+            self.assertEqual(set(await self.contents(mailbox)), {row.id for row in shown}, bans)
+
+    async def test_the_table_has_no_effect(self) -> None:
+        """While bans are kept elsewhere the table may say what it likes; when it counts again, it counts as it is."""
+        rows = [letter(sender=SPAM), letter(minutes=1)]
+        await self.deliver(*rows)
+        mailbox = await self.open()
+        await self.store.replace_bans([BanRow("sender", SPAM, "exact", "active")])
+        ban_id = await self.fixture.ban("sender", SENDER)
+        self.assertEqual(set(await self.contents(mailbox)), {rows[1].id})
+        await self.store.follow_bans()
+        self.assertEqual(set(await self.contents(mailbox)), {rows[0].id})
+        await self.fixture.lift(ban_id)
+        self.assertEqual(set(await self.contents(mailbox)), {row.id for row in rows})
+        await self.store.follow_bans()
+        await self.fixture.ban("sender", SPAM)
+        self.assertEqual(set(await self.contents(mailbox)), {rows[1].id})
+
+    async def test_the_same_again(self) -> None:
+        """Bans that ask for what is in force already change nothing, in whatever order they come."""
+        await self.deliver(letter(sender=SPAM), letter(minutes=1))
+        mailbox = await self.open()
+        bans = [BanRow("sender", SPAM, "exact", "active"), BanRow("email", "b", "exact", "active")]
+        await self.store.replace_bans(bans)
+        head = await self.refresh(mailbox)
+        await self.store.replace_bans([BanRow("sender", SPAM.title(), "Exact", "Active"), *bans[::-1]])
+        self.assertEqual(await self.refresh(mailbox), head)
+
+    async def test_values(self) -> None:
+        """Letters other than ASCII compare as they are; a value too long to be an address is passed over."""
+        rows = [letter(minutes=n, sender=sender) for n, sender in enumerate(("\xc4@a.example", "\xe4@A.EXAMPLE", SPAM))]
+        await self.deliver(*rows)
+        mailbox = await self.open()
+        for value, shown in (("\xe4@a.example", [rows[0], rows[2]]), ("\xc4@A", rows[1:]), ("x" * 1001, rows)):
+            await self.store.replace_bans([BanRow("sender", value, "contains", "active")])
+            self.assertEqual(set(await self.contents(mailbox)), {row.id for row in shown}, value)
+
+    async def test_domains(self) -> None:
+        """Every row of the domains is read as it is."""
+        rows = {
+            DomainRow("Example.COM", self.user, True, False),
+            DomainRow("shared.example", None, True, True),
+            DomainRow("off.example", self.other, False, False),
+        }
+        self.assertEqual(list(await self.store.read_domains()), [])
+        for row in rows:
+            await self.fixture.add_domain(row)
+        self.assertEqual(set(await self.store.read_domains()), rows)

@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 from cybertemp_imap.errors import StoreUnavailable
 from cybertemp_imap.mime.row import EmailRow
 from cybertemp_imap.naming import INBOX
-from cybertemp_imap.store.interface import Store
+from cybertemp_imap.store.interface import DomainRow, Store
 from cybertemp_imap.store.memory import MemoryStore
 from test import (
     store_contract,
@@ -117,6 +117,10 @@ class MemoryFixture(store_contract.StoreFixture):
         """Add a ban."""
         return self.memory.ban(scope, value, match_type, status)
 
+    async def add_domain(self, row: DomainRow) -> None:
+        """Add a domain."""
+        self.memory.add_domain(row.domain, row.user_id, active=row.active, cloudflare=row.cloudflare)
+
     async def lift(self, ban_id: UUID) -> None:
         """Make a ban inactive."""
         self.memory.lift(ban_id)
@@ -166,6 +170,12 @@ class MemoryDatesTests(store_contract_uids.DatesContract):
 
 class MemoryBanTests(store_contract_bans.BanContract):
     """Bans in memory."""
+
+    fixture_type = MemoryFixture
+
+
+class MemoryBanSourceTests(store_contract_bans.BanSourceContract):
+    """Bans kept elsewhere, and domains, in memory."""
 
     fixture_type = MemoryFixture
 

@@ -12,7 +12,7 @@ import psycopg2.extras
 
 from cybertemp_imap.mime.row import EmailRow
 from cybertemp_imap.protocol.date import parse_date_time
-from cybertemp_imap.store.interface import Store
+from cybertemp_imap.store.interface import DomainRow, Store
 from cybertemp_imap.store.memory_tables import hashed_token
 from cybertemp_imap.store.postgres import PostgresStore
 from test import (
@@ -182,6 +182,11 @@ class PostgresFixture(store_contract.StoreFixture):
         self.execute((sql, (ban_id, scope, value, match_type, status)))
         return ban_id
 
+    async def add_domain(self, row: DomainRow) -> None:
+        """Insert into ``domains``."""
+        sql = "INSERT INTO domains (domain, user_id, active, cloudflare_domain) VALUES (%s, %s, %s, %s)"
+        self.execute((sql, tuple(row)))
+
     async def lift(self, ban_id: UUID) -> None:
         """Make a row of ``bans`` inactive."""
         self.execute(("UPDATE bans SET status = 'inactive' WHERE id = %s", (ban_id,)))
@@ -231,6 +236,12 @@ class PostgresDatesTests(store_contract_uids.DatesContract):
 
 class PostgresBanTests(store_contract_bans.BanContract):
     """Bans in PostgreSQL."""
+
+    fixture_type = PostgresFixture
+
+
+class PostgresBanSourceTests(store_contract_bans.BanSourceContract):
+    """Bans kept elsewhere, and domains, in PostgreSQL."""
 
     fixture_type = PostgresFixture
 

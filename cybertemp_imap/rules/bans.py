@@ -2,9 +2,11 @@
 
 The PostgreSQL store asks the same questions in SQL, of :attr:`SenderBans.exact` and :attr:`SenderBans.contains`::
 
-    value IN (lower(btrim(from_addr)),
-              lower(coalesce(substring(from_addr from '<([^<>]*)>[^<>]*$'), btrim(from_addr))))   -- exact
-    strpos(lower(from_addr), value) > 0                                                          -- contains
+    value IN (imap.fold(btrim(from_addr)), imap.sender_address(from_addr))   -- exact
+    strpos(imap.fold(from_addr), value) > 0                                  -- contains
+
+Both compare ASCII letters without case and all others as they are. What else PostgreSQL's ``lower`` does depends on the
+database's locale, and is not what Python's does.
 """
 
 from __future__ import annotations
@@ -18,7 +20,11 @@ CONTAINS = "contains"
 SENDER_SCOPES = frozenset({"sender", "email"})
 """Scopes that hide mail; ``email`` does so for the sake of old data."""
 
+MAX_VALUE = 1000
+"""Octets of a ban's value; an address has 320 at most. A longer one is passed over."""
+
 _LEGACY_PREFIX = "contains:"
+_ASCII_CASE = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}
 _ANGLE_ADDRESS = re.compile(r"<([^<>]*)>[^<>]*\Z")
 
 
@@ -34,11 +40,16 @@ class Ban:
 
 @dataclass(frozen=True, slots=True)
 class BanRule:
-    """What an active ban asks for: ``value`` is lower-case and not empty, ``match_type`` EXACT or CONTAINS."""
+    """What an active ban asks for: ``value`` is folded and not empty, ``match_type`` EXACT or CONTAINS."""
 
     scope: str
     value: str
     match_type: str
+
+
+def fold(text: str) -> str:
+    """Return text with its ASCII letters, and no others, in lower case."""
+    return text.lower() if text.isascii() else text.translate(_ASCII_CASE)
 
 
 def rule_of(ban: Ban) -> BanRule | None:
@@ -46,16 +57,16 @@ def rule_of(ban: Ban) -> BanRule | None:
 
     Old rows have no ``match_type``: their value is whole, unless it begins with ``contains:``.
     """
-    if (ban.status or "").lower() != "active" or not ban.scope:
+    if fold(ban.status or "") != "active" or not ban.scope:
         return None
     # Only spaces are trimmed, here and in hides(), as PostgreSQL's btrim does.
-    value = (ban.value or "").strip(" ").lower()
-    match_type = EXACT if ban.match_type is None else ban.match_type.lower()
+    value = fold((ban.value or "").strip(" "))
+    match_type = EXACT if ban.match_type is None else fold(ban.match_type)
     if value.startswith(_LEGACY_PREFIX):
         value, match_type = value[len(_LEGACY_PREFIX) :].strip(" "), CONTAINS
-    if not value or match_type not in (EXACT, CONTAINS):
+    if not value or match_type not in (EXACT, CONTAINS) or len(value.encode("utf-8", "surrogatepass")) > MAX_VALUE:
         return None
-    return BanRule(ban.scope.lower(), value, match_type)
+    return BanRule(fold(ban.scope), value, match_type)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,12 +91,12 @@ class SenderBans:
             return False
         if not self.exact.isdisjoint(_sender_forms(from_addr)):
             return True
-        lowered = from_addr.lower()
-        return any(value in lowered for value in self.contains)
+        folded = fold(from_addr)
+        return any(value in folded for value in self.contains)
 
 
 def _sender_forms(from_addr: str) -> tuple[str, ...]:
     """Return what an exact ban is compared with: the whole, and the address in its last angle brackets."""
-    whole = from_addr.strip(" ").lower()
+    whole = fold(from_addr.strip(" "))
     bracketed = _ANGLE_ADDRESS.search(from_addr)
-    return (whole,) if bracketed is None else (whole, bracketed[1].lower())
+    return (whole,) if bracketed is None else (whole, fold(bracketed[1]))

@@ -120,6 +120,24 @@ class Metadata(NamedTuple):
     body_structure: bytes
 
 
+class DomainRow(NamedTuple):
+    """A row of ``domains`` as stored; ``user_id`` is None for a domain that no user owns."""
+
+    domain: str
+    user_id: UUID | None
+    active: bool
+    cloudflare: bool
+
+
+class BanRow(NamedTuple):
+    """A row of ``bans`` as stored."""
+
+    scope: str
+    value: str
+    match_type: str
+    status: str
+
+
 class FlagMode:
     """How :meth:`Store.store_flags` combines flags; the values are those of the STORE command."""
 
@@ -201,6 +219,20 @@ class Store(Protocol):
 
     async def touch_token(self, token_id: UUID) -> None:
         """Set ``last_used_at`` of a token to now, unless it was set within the last minute."""
+
+    # -- domains and bans ---------------------------------------------------------------------------------------------
+
+    async def read_domains(self) -> Sequence[DomainRow]:
+        """Return all rows of ``domains``, in no particular order."""
+
+    async def replace_bans(self, bans: Sequence[BanRow]) -> None:
+        """Have these bans, which are kept elsewhere, in force from now on, instead of the table ``bans``.
+
+        The store remembers that they are: until :meth:`follow_bans` changes of the table have no effect.
+        """
+
+    async def follow_bans(self) -> None:
+        """Have the table ``bans`` count from now on, and whatever is done to it."""
 
     # -- mailboxes ----------------------------------------------------------------------------------------------------
 

@@ -22,8 +22,11 @@ from uuid import UUID
 from cybertemp_imap.mime.render import render
 from cybertemp_imap.mime.row import EmailRow, internal_date
 from cybertemp_imap.rendition import Rendition, make_rendition
+from cybertemp_imap.rules.bans import Ban
 from cybertemp_imap.rules.flags import combine
 from cybertemp_imap.store.interface import (
+    BanRow,
+    DomainRow,
     Expunged,
     FlagChange,
     LoginRecord,
@@ -88,6 +91,23 @@ class MemoryStore(MemoryWriter):
         token, now = self.tokens.get(token_id), datetime.now(UTC)
         if token is not None and not (token.last_used_at and timedelta(0) <= now - token.last_used_at <= MINUTE):
             token.last_used_at = now
+
+    # -- domains and bans ---------------------------------------------------------------------------------------------
+
+    async def read_domains(self) -> Sequence[DomainRow]:
+        """Return all domains."""
+        self._reach()
+        return list(self.domains)
+
+    async def replace_bans(self, bans: Sequence[BanRow]) -> None:
+        """Have bans that are kept elsewhere in force instead of :attr:`bans`."""
+        self._reach()
+        self._have_in_force([Ban(*ban) for ban in bans])
+
+    async def follow_bans(self) -> None:
+        """Have :attr:`bans` count again."""
+        self._reach()
+        self._have_in_force(None)
 
     # -- mailboxes ----------------------------------------------------------------------------------------------------
 

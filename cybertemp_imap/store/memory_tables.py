@@ -15,7 +15,7 @@ from uuid import UUID, uuid4
 from cybertemp_imap.mime.render import render
 from cybertemp_imap.mime.row import EmailRow
 from cybertemp_imap.rules.bans import EXACT, Ban, SenderBans
-from cybertemp_imap.store.interface import TokenLimits
+from cybertemp_imap.store.interface import DomainRow, TokenLimits
 
 HASHED_PREFIX = "sha256:"
 
@@ -78,6 +78,8 @@ class MemoryTables:
         self.places: dict[Place, dict[UUID, StoredEmail]] = {}
         self.bans: dict[UUID, Ban] = {}
         self.sender_bans = SenderBans()
+        self.domains: list[DomainRow] = []
+        self._bans_elsewhere: list[Ban] | None = None
         self.version = 0
         """Rises with everything that a mailbox may have to take in."""
 
@@ -202,10 +204,26 @@ class MemoryTables:
         self.bans[ban_id] = Ban(ban.scope, ban.value, ban.match_type, "inactive")
         self._bans_changed()
 
+    def _have_in_force(self, elsewhere: list[Ban] | None) -> None:
+        """Have bans that are kept elsewhere in force, or with None those of the table."""
+        self._bans_elsewhere = elsewhere
+        self._bans_changed()
+
     def _bans_changed(self) -> None:
-        self.sender_bans = SenderBans.of(self.bans.values())
-        self.version += 1
-        self._tell(None)
+        in_force = self.bans.values() if self._bans_elsewhere is None else self._bans_elsewhere
+        bans = SenderBans.of(in_force)
+        if bans != self.sender_bans:
+            self.sender_bans = bans
+            self.version += 1
+            self._tell(None)
+
+    # -- domains ------------------------------------------------------------------------------------------------------
+
+    def add_domain(
+        self, domain: str, user_id: UUID | None = None, *, active: bool = True, cloudflare: bool = False
+    ) -> None:
+        """Add a domain."""
+        self.domains.append(DomainRow(domain, user_id, active, cloudflare))
 
     # -- who is told --------------------------------------------------------------------------------------------------
 

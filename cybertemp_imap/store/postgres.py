@@ -14,6 +14,8 @@ from cybertemp_imap.naming import is_name_of
 from cybertemp_imap.rules.flags import valid_flags
 from cybertemp_imap.store import statements as sql
 from cybertemp_imap.store.interface import (
+    BanRow,
+    DomainRow,
     Expunged,
     FlagChange,
     LoginRecord,
@@ -27,7 +29,7 @@ from cybertemp_imap.store.interface import (
 from cybertemp_imap.store.listener import Listener, Observer
 from cybertemp_imap.store.messages import MessageReader, array
 from cybertemp_imap.store.pool import Pool, Row
-from cybertemp_imap.store.writing import MailboxWriter
+from cybertemp_imap.store.writing import MailboxWriter, storable
 
 HASHED = "sha256:"
 """Tokens stored hashed begin so; the rest is hexadecimal."""
@@ -110,6 +112,23 @@ class PostgresStore(MessageReader, MailboxWriter):
     async def touch_token(self, token_id: UUID) -> None:
         """Set ``last_used_at``; see the interface."""
         await self.pool.query(sql.TOUCH_TOKEN, (token_id,), repeatable=True)
+
+    # -- domains and bans ---------------------------------------------------------------------------------------------
+
+    async def read_domains(self) -> Sequence[DomainRow]:
+        """Read the domains; see the interface."""
+        return [DomainRow(*row) for row in await self.pool.query(sql.READ_DOMAINS, repeatable=True)]
+
+    async def replace_bans(self, bans: Sequence[BanRow]) -> None:
+        """Have other bans in force; see the interface."""
+        columns = [
+            [None if value is None else storable(value) for value in column] for column in zip(*bans, strict=True)
+        ]
+        await self.pool.query(sql.REPLACE_BANS, columns or [[], [], [], []], repeatable=True)
+
+    async def follow_bans(self) -> None:
+        """Have the table count again; see the interface."""
+        await self.pool.query(sql.FOLLOW_BANS, repeatable=True)
 
     # -- mailboxes ----------------------------------------------------------------------------------------------------
 

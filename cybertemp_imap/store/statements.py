@@ -29,6 +29,17 @@ TOUCH_TOKEN = """
     RETURNING 1
 """
 
+# -- domains and bans -------------------------------------------------------------------------------------------------
+
+READ_DOMAINS = """
+    SELECT d.domain::text, d.user_id, coalesce(d.active, false), coalesce(d.cloudflare_domain, false)
+    FROM public.domains d WHERE d.domain IS NOT NULL
+"""
+
+REPLACE_BANS = "SELECT imap.replace_bans(%s::text[], %s::text[], %s::text[], %s::text[])"
+
+FOLLOW_BANS = "SELECT imap.follow_bans()"
+
 # -- mailboxes --------------------------------------------------------------------------------------------------------
 
 LIST_MAILBOXES = "SELECT owner, folder, special_use FROM imap.list_mailboxes(%s)"
