@@ -14,8 +14,9 @@ from zope.interface import implementer
 from cybertemp_imap.auth import Identity
 from cybertemp_imap.errors import Refusal, Refused
 from cybertemp_imap.mailbox import Mailbox
-from cybertemp_imap.naming import DELIMITER, INBOX, account_key, key_of, name_of
+from cybertemp_imap.naming import DELIMITER, INBOX, name_of
 from cybertemp_imap.protocol.pattern import ListPattern
+from cybertemp_imap.reach import Key, Reach
 from cybertemp_imap.shared import SharedMailbox, SharedMailboxes
 from cybertemp_imap.store.interface import MailboxRef, StatusCounts, Store
 
@@ -56,6 +57,7 @@ class Account:
 
     def __init__(self, identity: Identity, mailboxes: SharedMailboxes) -> None:
         self.identity = identity
+        self.reach = Reach(identity.user_id, identity.limits)
         self._mailboxes = mailboxes
         self._subscriptions: dict[str, bool] = {}
 
@@ -69,8 +71,8 @@ class Account:
     async def listings(self) -> list[Listing]:
         """Return every name that LIST can show, INBOX first; also those above mailboxes and subscriptions."""
         user = self.identity.user_id
-        entries = await self.store.list_mailboxes(user)
-        self._subscriptions = await self.store.subscriptions(user)
+        entries = [e for e in await self.store.list_mailboxes(user) if self.reach.holds((e.owner, e.folder))]
+        self._subscriptions = await self._subscriptions_within_reach()
         special = {name_of(entry.owner, entry.folder): entry.special_use for entry in entries}
         told = {name for name, said in self._subscriptions.items() if said}
         with_children = set(parents_of(special))
@@ -87,20 +89,28 @@ class Account:
 
     async def find(self, name: str) -> MailboxRef:
         """Find a mailbox by its name; raises NO_SUCH_MAILBOX, alike for what is another person's."""
-        owner, folder = key_of(self.identity.user_id, name)
-        ref = await self.store.find_mailbox(self.identity.user_id, owner, folder)
+        key = self.reach.key(name)
+        ref = await self._find(key)
         if ref is None:
             raise Refused(Refusal.NO_SUCH_MAILBOX)
         return ref
 
+    async def _find(self, key: Key) -> MailboxRef | None:
+        if self.reach.has_view(key):
+            return await self.store.limited_inbox(self.identity.user_id, self.identity.token_id)
+        return await self.store.find_mailbox(self.identity.user_id, *key)
+
     async def shared(self, name: str) -> SharedMailbox:
-        """Return what the process knows of a mailbox; raises NO_SUCH_MAILBOX."""
+        """Return what the process knows of a mailbox that messages are to be put into; raises NO_SUCH_MAILBOX."""
+        self.reach.check_change()
+        if self.reach.has_view(self.reach.key(name)):
+            raise Refused(Refusal.NO_PERMISSION)
         return self._mailboxes.get(await self.find(name))
 
     async def create_folder(self, name: str, special_use: str | None = None) -> MailboxRef:
         """Create a folder and those above it. Addresses are not created here: CANNOT."""
         user = self.identity.user_id
-        owner, folder = key_of(user, name)
+        owner, folder = self.reach.new_key(name)
         if folder == INBOX:
             await self._refuse_inbox(owner)
         made = await self.store.create_folder(user, owner, folder, special_use)
@@ -118,22 +128,28 @@ class Account:
 
     async def _refuse_inbox(self, owner: str) -> NoReturn:
         """Refuse to create INBOX, or an address: alike whether it is somebody's or nobody's."""
-        if await self.store.find_mailbox(self.identity.user_id, owner, INBOX) is not None:
+        if await self._find((owner, INBOX)) is not None:
             raise Refused(Refusal.ALREADY_EXISTS)
-        raise Refused(Refusal.CANNOT)
+        raise Refused(Refusal.NO_PERMISSION if self.reach.limited else Refusal.CANNOT)
 
     async def delete_folder(self, name: str) -> None:
         """Delete a folder with its messages; raises NO_SUCH_MAILBOX, or CANNOT for INBOX and addresses."""
+        self.reach.check_change()
         ref = await self.find(name)
-        await self.store.delete_folder(self.identity.user_id, *key_of(self.identity.user_id, name))
+        owner, folder = self.reach.key(name)
+        if folder == INBOX and self.reach.limited:
+            raise Refused(Refusal.NO_PERMISSION)
+        await self.store.delete_folder(self.identity.user_id, owner, folder)
         self._mailboxes.changed([ref.id])
 
     async def rename_folder(self, name: str, new_name: str) -> None:
         """Rename a folder and all below it; INBOX stays, and its messages move (RFC 9051 section 6.3.6)."""
+        self.reach.check_change()
         user = self.identity.user_id
-        (owner, folder), (new_owner, new_folder) = key_of(user, name), key_of(user, new_name)
+        owner, folder = self.reach.key(name)
         await self.find(name)
-        if (owner, folder) == (account_key(user), INBOX):
+        new_owner, new_folder = self.reach.new_key(new_name)
+        if (owner, folder) == self.reach.inbox:
             await self._empty_inbox(new_name)
         elif new_owner == owner and f"{new_folder}{DELIMITER}".startswith(f"{folder}{DELIMITER}"):
             raise Refused(Refusal.ALREADY_EXISTS if new_folder == folder else Refusal.CANNOT)
@@ -147,8 +163,13 @@ class Account:
         await inbox.shared.move(inbox.view.uids, target)
 
     async def open(self, name: str, *, read_only: bool) -> Mailbox:
-        """Open a mailbox by its name, up to date."""
-        return await Mailbox.open(self._mailboxes.get(await self.find(name)), read_only=read_only)
+        """Open a mailbox by its name, up to date; a token that changes nothing has it for reading only."""
+        shared = self._mailboxes.get(await self.find(name))
+        return await Mailbox.open(
+            shared,
+            read_only=read_only or self.reach.limits.read_only,
+            takes_messages=not self.reach.has_view(self.reach.key(name)),
+        )
 
     async def status(self, mailbox: MailboxRef, *, with_size: bool) -> StatusCounts:
         """Count what is in a mailbox, up to date; raises NO_SUCH_MAILBOX when it has gone."""
@@ -159,11 +180,23 @@ class Account:
 
     async def set_subscribed(self, name: str, subscribed: bool) -> None:
         """Keep a subscription. Subscribing needs the mailbox to exist; a name that is gone can be unsubscribed."""
-        name = name_of(*key_of(self.identity.user_id, name))
-        if subscribed or name not in await self.store.subscriptions(self.identity.user_id):
+        self.reach.check_change()
+        name = self.reach.canonical(name)
+        if subscribed or name not in await self._subscriptions_within_reach():
             await self.find(name)
+        if self.reach.limited and name == INBOX:
+            # What is kept of this name is about the account's INBOX; that of the token is always subscribed.
+            if subscribed:
+                return
+            raise Refused(Refusal.NO_PERMISSION)
         await self.store.set_subscribed(self.identity.user_id, name, subscribed)
         self._subscriptions[name] = subscribed
+
+    async def _subscriptions_within_reach(self) -> dict[str, bool]:
+        said = await self.store.subscriptions(self.identity.user_id)
+        if not self.reach.limited:
+            return said
+        return {name: value for name, value in said.items() if name != INBOX and self.reach.includes(name)}
 
     @property
     def subscribed_names(self) -> frozenset[str]:

@@ -1,17 +1,17 @@
 """Logging in: the credentials checker over IMAP tokens, and the realm that gives out accounts.
 
 Whoever does not hold the right token of the right account learns nothing: a wrong e-mail address, a wrong token and
-a malformed one are the same failure after the same one query. A store that cannot be reached is no failed login:
+a malformed one are the same failure after the same two queries. A store that cannot be reached is no failed login:
 :class:`~cybertemp_imap.errors.StoreUnavailable` passes through.
 """
 
 from __future__ import annotations
 
 import hmac
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Protocol
+from typing import Any, Protocol
 from uuid import UUID
 
 from twisted.cred.checkers import ICredentialsChecker
@@ -19,21 +19,22 @@ from twisted.cred.credentials import IUsernamePassword
 from twisted.cred.error import UnauthorizedLogin
 from twisted.cred.portal import IRealm
 from twisted.internet.defer import Deferred
-from twisted.logger import Logger
 from twisted.mail.imap4 import IAccount
-from twisted.python.failure import Failure
 from zope.interface import Interface, implementer
 
-from cybertemp_imap.rules.subscription import may_log_in
-from cybertemp_imap.store.interface import LoginRecord
+from cybertemp_imap.rules.rights import Objection, objection
+from cybertemp_imap.store.interface import LoginRecord, TokenLimits
+from cybertemp_imap.usage import UsageNotes
 
 MAX_CREDENTIAL = 1024
 """Octets in a user name or a token."""
 
 # What is looked up in place of a token that cannot be one, so that it costs what any other costs.
 _IMPOSSIBLE = "-"
+_NO_TOKEN = UUID(int=0)
 
-_log = Logger()
+NO_LIMITS = TokenLimits()
+"""Of a token that may do what its account may."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,7 @@ class Identity:
     user_id: UUID
     email: str
     token_id: UUID
+    limits: TokenLimits = NO_LIMITS
 
 
 class TokenExpired(UnauthorizedLogin):
@@ -59,6 +61,9 @@ class LoginStore(Protocol):
     async def find_login(self, token: str) -> LoginRecord | None:
         """Return the record of a token."""
 
+    async def find_limits(self, token_ids: Sequence[UUID]) -> dict[UUID, TokenLimits]:
+        """Return the limits of those tokens that have some."""
+
     async def touch_token(self, token_id: UUID) -> None:
         """Set ``last_used_at`` of a token to now."""
 
@@ -71,14 +76,16 @@ def _utc_now() -> datetime:
 class TokenChecker:
     """Checks an account's e-mail address and an IMAP token, and yields an :class:`Identity`.
 
-    ``now`` returns the present time, aware.
+    ``now`` returns the present time, aware; ``reactor`` is for what is done after the login. ``usage``
+    notes which tokens are used.
     """
 
     credentialInterfaces = (IUsernamePassword,)
 
-    def __init__(self, store: LoginStore, now: Callable[[], datetime] = _utc_now) -> None:
+    def __init__(self, store: LoginStore, now: Callable[[], datetime] = _utc_now, reactor: Any = None) -> None:
         self._store = store
         self._now = now
+        self.usage = UsageNotes(store.touch_token, reactor)
 
     def requestAvatarId(self, credentials: IUsernamePassword) -> Deferred[Identity]:  # type: ignore[override]
         """Return an :class:`Identity`.
@@ -91,25 +98,17 @@ class TokenChecker:
     async def _check(self, email: str | None, token: str | None) -> Identity:
         possible = email is not None and token is not None
         record = await self._store.find_login(token if possible and token is not None else _IMPOSSIBLE)
-        # Compared in every case, for the sake of the time it takes.
+        # Looked up and compared in every case, for the sake of the time it takes.
+        token_id = _NO_TOKEN if record is None else record.token_id
+        limits = (await self._store.find_limits([token_id])).get(token_id, NO_LIMITS)
         same = _same_email(email or "", "" if record is None else record.email)
         if record is None or not possible or not same:
             raise UnauthorizedLogin
-        now = self._now()
-        if record.expires_at is not None and record.expires_at <= now:
-            raise TokenExpired
-        if not may_log_in(record.subscription_status, record.subscription_end, now):
-            raise SubscriptionLapsed
-        # Not waited for: the login neither takes longer nor fails by it.
-        Deferred.fromCoroutine(self._store.touch_token(record.token_id)).addErrback(_note_untouched, record.token_id)
-        return Identity(record.user_id, record.email, record.token_id)
-
-
-def _note_untouched(failure: Failure, token_id: UUID) -> None:
-    # Only its kind: an exception's text may quote what was being written.
-    _log.warn(
-        "last_used_at of token {token_id} was not updated: {kind}", token_id=token_id, kind=type(failure.value).__name__
-    )
+        against = objection(record, limits, self._now())
+        if against is not None:
+            raise TokenExpired if against is Objection.EXPIRED else SubscriptionLapsed
+        self.usage.note(token_id)
+        return Identity(record.user_id, record.email, token_id, limits)
 
 
 def _text(value: object) -> str | None:

@@ -38,9 +38,18 @@ _MODES = {-1: FlagMode.REMOVE, 0: FlagMode.REPLACE, 1: FlagMode.ADD}
 class Mailbox:
     """One session's open mailbox. ``view`` numbers its messages; ``shared`` is what the process knows of it."""
 
-    def __init__(self, shared: SharedMailbox, *, read_only: bool, attributes: Iterable[str] = ()) -> None:
+    def __init__(
+        self,
+        shared: SharedMailbox,
+        *,
+        read_only: bool,
+        attributes: Iterable[str] = (),
+        takes_messages: bool = True,
+    ) -> None:
+        """``takes_messages``: whether any can be added."""
         self.shared = shared
         self.read_only = read_only
+        self._takes_messages = takes_messages
         self._attributes = tuple(attributes)
         self._listeners: list[Any] = []
         self._recent_claimed = 1
@@ -48,10 +57,10 @@ class Mailbox:
         shared.views.add(self.view)
 
     @classmethod
-    async def open(cls, shared: SharedMailbox, *, read_only: bool, attributes: Iterable[str] = ()) -> Mailbox:
+    async def open(cls, shared: SharedMailbox, *, read_only: bool, takes_messages: bool = True) -> Mailbox:
         """Open a mailbox up to date; its recent messages are this session's unless it is read-only (RFC 3501 2.3.2)."""
         await shared.refresh()
-        mailbox = cls(shared, read_only=read_only, attributes=attributes)
+        mailbox = cls(shared, read_only=read_only, takes_messages=takes_messages)
         await mailbox._claim_recent()
         mailbox.view.report(expunge=True)
         return mailbox
@@ -191,6 +200,8 @@ class Mailbox:
     def addMessage(self, message: Any, flags: Iterable[str] = (), date: Any = None) -> Deferred[int]:
         """Add a message, given as octets or a file, and return its UID. ``date`` is an IMAP date-time, or None."""
         self._check_writable()
+        if not self._takes_messages:
+            raise ReadOnlyMailbox
         return Deferred.fromCoroutine(self._add_message(message, list(flags), date))
 
     async def _add_message(self, message: Any, flags: Sequence[str], date: Any) -> int:

@@ -21,6 +21,7 @@ from cybertemp_imap.errors import Refusal, Refused
 DELIMITER = "/"
 INBOX = "INBOX"
 ACCOUNT_PREFIX = "account:"
+LIMITED_PREFIX = "limited:"
 MAX_NAME = 1000
 """Octets of UTF-8 in a mailbox name."""
 
@@ -37,6 +38,11 @@ SPECIAL_USES = {
 def account_key(user_id: UUID) -> str:
     """Return the owner under which an account's own mail is kept."""
     return f"{ACCOUNT_PREFIX}{user_id}"
+
+
+def limited_key(token_id: UUID) -> str:
+    """Return the owner of the INBOX of a token that is limited to some addresses; no name leads there."""
+    return f"{LIMITED_PREFIX}{token_id}"
 
 
 def key_of(user_id: UUID, name: str) -> tuple[str, str]:

@@ -104,6 +104,10 @@ class StoreFixture(ABC):
         """Limit a token, or limit it otherwise."""
 
     @abstractmethod
+    async def unlimit_token(self, token_id: UUID) -> None:
+        """Take a token's limits away."""
+
+    @abstractmethod
     async def set_last_used(self, token_id: UUID, moment: datetime) -> None:
         """Set when a token was last used."""
 

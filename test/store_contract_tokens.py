@@ -5,8 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
-from cybertemp_imap.store.interface import LoginRecord, TokenLimits
-from test.store_contract import BASE, MINE, StoreContract
+from cybertemp_imap.errors import Refusal
+from cybertemp_imap.naming import SPECIAL_USES
+from cybertemp_imap.store.interface import FlagMode, LoginRecord, MailboxRef, TokenLimits
+from test.store_contract import BASE, EVERYTHING, MINE, MINE_TOO, THEIRS, StoreContract, letter
 
 MINUTE = timedelta(minutes=1)
 
@@ -59,6 +61,110 @@ class LimitsContract(StoreContract):
         self.assertEqual(await self.store.find_limits([token_id]), {token_id: TokenLimits(frozenset())})
         self.assertEqual(await self.store.find_limits([unlimited]), {})
         self.assertEqual(await self.store.find_limits([]), {})
+
+
+class LimitedInboxContract(StoreContract):
+    """``limited_inbox``: the view of a token that is limited to some addresses."""
+
+    async def setUp(self) -> None:  # type: ignore[override]
+        """Limit a token to one of the user's addresses, another person's and nobody's."""
+        await super().setUp()
+        self.token = uuid4()
+        await self.fixture.limit_token(self.token, [MINE, THEIRS, "nobody@example.com"])
+
+    async def view(self) -> MailboxRef:
+        """Return the token's INBOX."""
+        return await self.store.limited_inbox(self.user, self.token)
+
+    async def test_contents(self) -> None:
+        """The user's own addresses among those of the token are in it, their folders and all other mail are not."""
+        rows = letter(), letter(minutes=1)
+        await self.deliver(letter(MINE_TOO), letter(THEIRS), letter("nobody@example.com"), letter(self.account))
+        await self.deliver(*rows, letter(folder="Work"))
+        view = await self.view()
+        self.assertEqual(await self.view(), view)
+        self.assertEqual(await self.contents(view), {rows[0].id: 1, rows[1].id: 2})
+        last = letter(minutes=2)
+        await self.deliver(letter(MINE_TOO, minutes=3), last)
+        self.assertEqual(await self.contents(view), {rows[0].id: 1, rows[1].id: 2, last.id: 3})
+
+    async def test_numbers_of_its_own(self) -> None:
+        """UIDs and UIDVALIDITY are not those of INBOX, nor of another token's; flags and expunging are shared."""
+        await self.deliver(letter(MINE_TOO))
+        row = letter()
+        await self.deliver(row)
+        inbox, view = await self.open(self.account), await self.view()
+        other = await self.store.limited_inbox(self.user, uuid4())
+        boxes = (inbox, view, other, await self.open())
+        self.assertEqual(len({(await self.refresh(box)).uid_validity for box in boxes}), 4)
+        uid = (await self.contents(view))[row.id]
+        await self.store.store_flags(view, [uid], FlagMode.ADD, ["\\Deleted"], None)
+        self.assertEqual((await self.state(inbox, row)).flags, ("\\Deleted",))
+        await self.store.expunge(view, None)
+        self.assertEqual(len(await self.contents(inbox)), 1)
+        self.assertIsNone(await self.fixture.stored_flags(row.id))
+
+    async def test_is_not_listed(self) -> None:
+        """It is in no list, counts as no folder, and nobody else's reference to it does anything."""
+        await self.deliver(letter())
+        names = await self.names()
+        view = await self.view()
+        await self.refresh(view)
+        self.assertEqual(await self.names(), names)
+        self.fixture.set_folder_quota(len(SPECIAL_USES) + 1)
+        await self.store.create_folder(self.user, self.account, "New", None)
+        other = MailboxRef(self.other, view.id)
+        self.assertIsNone(await self.store.refresh(other))
+        self.assertEqual(list(await self.store.changes(other, 0, 0, EVERYTHING)), [])
+
+    async def test_address_lost_and_returned(self) -> None:
+        """An address that the user loses leaves it; when it comes back, so does its mail, under new UIDs."""
+        row = letter()
+        await self.deliver(row, letter(MINE_TOO))
+        view = await self.view()
+        self.assertEqual(await self.contents(view), {row.id: 1})
+        await self.fixture.remove_address(MINE)
+        self.assertEqual(await self.contents(view), {})
+        await self.fixture.add_address(self.user, MINE)
+        self.assertEqual(await self.contents(view), {row.id: 2})
+
+    async def test_case(self) -> None:
+        """An address is found whatever case it is written in."""
+        await self.fixture.add_address(self.user, "Mixed@Example.COM")
+        await self.fixture.limit_token(self.token, ["mIXED@example.com"])
+        row = letter("Mixed@Example.COM")
+        await self.deliver(row)
+        self.assertEqual(await self.contents(await self.view()), {row.id: 1})
+
+    async def test_other_limits(self) -> None:
+        """It follows the limits; with them it goes, and comes back under another UIDVALIDITY."""
+        first, second = letter(), letter(MINE_TOO)
+        await self.deliver(first, second)
+        view = await self.view()
+        before = await self.refresh(view)
+        await self.fixture.limit_token(self.token, [MINE_TOO])
+        self.assertEqual(await self.contents(view), {second.id: 2})
+        await self.fixture.limit_token(self.token, [])
+        self.assertEqual(await self.contents(view), {})
+        await self.fixture.limit_token(self.token, [MINE, MINE_TOO], True)
+        self.assertEqual(set(await self.contents(view)), {first.id, second.id})
+        await self.fixture.unlimit_token(self.token)
+        self.assertIsNone(await self.store.refresh(view))
+        await self.fixture.limit_token(self.token, [MINE])
+        again = await self.view()
+        self.assertEqual(await self.contents(again), {first.id: 1})
+        self.assertNotEqual((await self.refresh(again)).uid_validity, before.uid_validity)
+
+    async def test_moved_out(self) -> None:
+        """What is moved to a folder leaves it; it cannot be moved to the address that it came to."""
+        row = letter()
+        await self.deliver(row)
+        view = await self.view()
+        await self.refresh(view)
+        await self.refused(Refusal.CANNOT, self.store.move(view, [1], await self.open()))
+        work = await self.store.create_folder(self.user, MINE, "Work", None)
+        self.assertEqual(list(await self.store.move(view, [1], work)), [(1, 1)])
+        self.assertEqual(await self.contents(view), {})
 
 
 class TouchContract(StoreContract):

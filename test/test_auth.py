@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from twisted.cred.checkers import ICredentialsChecker
 from twisted.cred.credentials import UsernamePassword
 from twisted.cred.error import UnauthorizedLogin
 from twisted.cred.portal import IRealm, Portal
 from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
 from twisted.logger import ILogObserver, LogEvent, formatEvent, globalLogPublisher
 from twisted.mail.imap4 import IAccount, IMailbox, LOGINCredentials, MemoryAccount, PLAINCredentials
 from twisted.trial.unittest import SynchronousTestCase
@@ -20,7 +22,7 @@ from zope.interface.verify import verifyObject
 from cybertemp_imap.auth import MAX_CREDENTIAL, Identity, Realm, SubscriptionLapsed, TokenChecker, TokenExpired
 from cybertemp_imap.errors import StoreUnavailable
 from cybertemp_imap.sasl import LoginCredentials, PlainCredentials
-from cybertemp_imap.store.interface import LoginRecord
+from cybertemp_imap.store.interface import LoginRecord, TokenLimits
 
 NOW = datetime(2026, 7, 1, 12, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
@@ -35,7 +37,9 @@ class Tokens:
 
     def __init__(self, record: LoginRecord | None = RECORD) -> None:
         self.record = record
+        self.limits: TokenLimits | None = None
         self.asked: list[str] = []
+        self.limits_asked: list[int] = []
         self.touched: list[object] = []
         self.fault: Exception | None = None
         self.touching: Deferred[None] | None = None
@@ -46,6 +50,11 @@ class Tokens:
         if self.fault is not None:
             raise self.fault
         return self.record if token == TOKEN else None
+
+    async def find_limits(self, token_ids: Sequence[UUID]) -> dict[UUID, TokenLimits]:
+        """Find the limits of the one token, if it has some."""
+        self.limits_asked.append(len(token_ids))
+        return {} if self.limits is None else {each: self.limits for each in token_ids if each == RECORD.token_id}
 
     async def touch_token(self, token_id: object) -> None:
         """Take as long as the test says."""
@@ -65,7 +74,8 @@ class CheckerTestCase(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.tokens = Tokens()
-        self.checker = TokenChecker(self.tokens, now=lambda: NOW)
+        self.clock = Clock()
+        self.checker = TokenChecker(self.tokens, now=lambda: NOW, reactor=self.clock)
 
     def check(self, username: Any, password: Any) -> Deferred[Identity]:
         """Ask for the avatar id of a name and a password."""
@@ -95,7 +105,17 @@ class AcceptedTests(CheckerTestCase):
         """The right e-mail and token yield the account's identity; the token is marked as used."""
         self.assertEqual(self.successResultOf(self.check(EMAIL.encode(), TOKEN.encode())), IDENTITY)
         self.assertEqual(self.tokens.asked, [TOKEN])
+        self.assertEqual(self.tokens.touched, [])
+        self.clock.advance(0)
         self.assertEqual(self.tokens.touched, [RECORD.token_id])
+
+    def test_limits(self) -> None:
+        """What limits the token is part of the identity."""
+        self.tokens.limits = TokenLimits(frozenset({"box@example.com"}), True, NOW + SECOND)
+        self.assertEqual(
+            self.successResultOf(self.check(EMAIL, TOKEN)),
+            Identity(RECORD.user_id, EMAIL, RECORD.token_id, self.tokens.limits),
+        )
 
     def test_text(self) -> None:
         """Name and token may be text as well as octets."""
@@ -117,41 +137,18 @@ class AcceptedTests(CheckerTestCase):
             self.assertEqual(self.successResultOf(self.check(EMAIL, TOKEN)), IDENTITY)
 
 
-class TouchTests(CheckerTestCase):
-    """Keeping when a token was last used."""
-
-    def test_not_waited_for(self) -> None:
-        """A slow update does not delay the login."""
-        self.tokens.touching = Deferred()
-        self.assertEqual(self.successResultOf(self.check(EMAIL, TOKEN)), IDENTITY)
-        self.tokens.touching.callback(None)
-
-    def test_failure(self) -> None:
-        """A failed update fails no login; what is logged of it is only its kind."""
-        lines = self.log()
-        self.tokens.touching = Deferred()
-        self.assertEqual(self.successResultOf(self.check(EMAIL, TOKEN)), IDENTITY)
-        self.tokens.touching.errback(StoreUnavailable(f"at {TOKEN}"))
-        self.assertEqual([line.count("StoreUnavailable") > 0 for line in lines], [True])
-        self.assertNotIn(TOKEN, "".join(lines))
-
-    def test_immediate_failure(self) -> None:
-        """One that fails at once does no more harm."""
-        self.tokens.touching = Deferred()
-        self.tokens.touching.errback(StoreUnavailable())
-        self.assertEqual(self.successResultOf(self.check(EMAIL, TOKEN)), IDENTITY)
-
-
 class RefusedTests(CheckerTestCase):
     """Who is not let in, and what they learn."""
 
     def refused(self, username: Any, password: Any) -> None:
-        """Check that the failure is the plain one, after one query, and marks no token as used."""
+        """Check that the failure is the plain one, after the same queries, and marks no token as used."""
         self.tokens.asked.clear()
+        self.tokens.limits_asked.clear()
         failure = self.failureResultOf(self.check(username, password))
         self.assertIs(failure.type, UnauthorizedLogin)
         self.assertEqual(str(failure.value), "")
-        self.assertEqual(len(self.tokens.asked), 1)
+        self.assertEqual((len(self.tokens.asked), self.tokens.limits_asked), (1, [1]))
+        self.clock.advance(0)
         self.assertEqual(self.tokens.touched, [])
 
     def test_wrong(self) -> None:
@@ -166,9 +163,14 @@ class RefusedTests(CheckerTestCase):
             self.refused(username, password)
 
     def test_not_told_to_strangers(self) -> None:
-        """Expired and lapsed are secrets of who has the right e-mail."""
+        """Expired, lapsed and limited are secrets of who has the right e-mail."""
         self.tokens.record = record(expires_at=NOW - SECOND, subscription_status="canceled")
         self.refused("you@example.com", TOKEN)
+        self.tokens.record = record()
+        for limits in (TokenLimits(expires_at=NOW - SECOND), TokenLimits(frozenset(), True)):
+            self.tokens.limits = limits
+            self.refused("you@example.com", TOKEN)
+            self.refused(EMAIL, "other")
 
     def test_impossible(self) -> None:
         """Missing, overlong and undecodable ones cost what any other costs, and reach no store."""
@@ -198,6 +200,9 @@ class RefusedTests(CheckerTestCase):
         for expires_at in (NOW, NOW - SECOND):
             self.tokens.record = record(expires_at=expires_at, subscription_status="canceled")
             self.failureResultOf(self.check(EMAIL, TOKEN), TokenExpired)
+        self.tokens.record = record(expires_at=NOW + SECOND)
+        self.tokens.limits = TokenLimits(expires_at=NOW)
+        self.failureResultOf(self.check(EMAIL, TOKEN), TokenExpired)
 
     def test_lapsed(self) -> None:
         """A subscription that has ended is told to the account's owner."""
@@ -265,7 +270,7 @@ class PortalTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         realm = Realm(lambda identity: MemoryAccount(identity.email))
-        self.portal = Portal(realm, [TokenChecker(Tokens(), now=lambda: NOW)])
+        self.portal = Portal(realm, [TokenChecker(Tokens(), now=lambda: NOW, reactor=Clock())])
 
     def test_every_kind(self) -> None:
         """Our credentials, Twisted's and those of LOGIN are all accepted."""

@@ -69,6 +69,10 @@ class MemoryFixture(store_contract.StoreFixture):
         """Limit a token."""
         self.memory.limit_token(token_id, addresses, read_only, expires_at)
 
+    async def unlimit_token(self, token_id: UUID) -> None:
+        """Take a token's limits away."""
+        self.memory.unlimit_token(token_id)
+
     async def set_last_used(self, token_id: UUID, moment: datetime) -> None:
         """Set when a token was last used."""
         self.memory.tokens[token_id].last_used_at = moment
@@ -279,6 +283,7 @@ class MemoryUnavailableTests(store_contract.StoreContract):
             memory.subscriptions(self.user),
             memory.set_subscribed(self.user, "Sent", True),
             memory.find_mailbox(self.user, self.account, INBOX),
+            memory.limited_inbox(self.user, self.other),
             memory.refresh(mailbox),
             memory.changes(mailbox, 0, 0, 1),
             memory.expunged_since(mailbox, 0),

@@ -120,6 +120,10 @@ class PostgresFixture(store_contract.StoreFixture):
         reached = None if addresses is None else list(addresses)
         self.execute((_LIMIT, (token_id, reached, read_only, expires_at)))
 
+    async def unlimit_token(self, token_id: UUID) -> None:
+        """Delete from ``imap.token_limit``."""
+        self.execute(("DELETE FROM imap.token_limit WHERE token_id = %s", (token_id,)))
+
     async def set_last_used(self, token_id: UUID, moment: datetime) -> None:
         """Write ``imap_tokens``."""
         self.execute(("UPDATE imap_tokens SET last_used_at = %s WHERE id = %s", (moment, token_id)))

@@ -19,6 +19,12 @@ class MemoryLimitsTests(contract.LimitsContract):
     fixture_type = MemoryFixture
 
 
+class MemoryLimitedInboxTests(contract.LimitedInboxContract):
+    """The INBOX of a limited token, in memory."""
+
+    fixture_type = MemoryFixture
+
+
 class MemoryTouchTests(contract.TouchContract):
     """Times of use, in memory."""
 
@@ -33,6 +39,12 @@ class PostgresLoginsTests(contract.LoginsContract):
 
 class PostgresLimitsTests(contract.LimitsContract):
     """Limits, in PostgreSQL."""
+
+    fixture_type = PostgresFixture
+
+
+class PostgresLimitedInboxTests(contract.LimitedInboxContract):
+    """The INBOX of a limited token, in PostgreSQL."""
 
     fixture_type = PostgresFixture
 

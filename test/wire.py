@@ -197,7 +197,9 @@ class Wire:
         self.clock = WireClock()
         self.store = MemoryStore()
         self.mailboxes = SharedMailboxes(self.store)
-        portal = Portal(Realm(lambda identity: Account(identity, self.mailboxes)), [TokenChecker(self.store)])
+        checker = TokenChecker(self.store, reactor=self.clock)
+        self.usage = checker.usage
+        portal = Portal(Realm(lambda identity: Account(identity, self.mailboxes)), [checker])
         self.factory = ImapFactory(portal, Limits(**limits), reactor=self.clock)
         self.clients: list[Client] = []
         self.user = self._add_account(USER, TOKEN, MINE, MINE_TOO)

@@ -252,6 +252,14 @@ class Store(Protocol):
     async def find_mailbox(self, user_id: UUID, owner: str, folder: str) -> MailboxRef | None:
         """Find a mailbox that the user may open, or None: there is no such mailbox, or it is another person's."""
 
+    async def limited_inbox(self, user_id: UUID, token_id: UUID) -> MailboxRef:
+        """Find the INBOX of a token that is limited to some addresses: a view of those of them that the user owns.
+
+        It has UIDs of its own, and is there for as long as the token has limits. What is in it follows the token's
+        limits as they are at the moment; without an address within them it is empty. Messages leave it by EXPUNGE and
+        MOVE, but none can be added.
+        """
+
     async def refresh(self, mailbox: MailboxRef) -> MailboxHead | None:
         """Take in what has happened to the mailbox's mail; None when the user has the mailbox no longer.
 

@@ -8,7 +8,15 @@ from itertools import count
 from uuid import UUID
 
 from cybertemp_imap.errors import StoreUnavailable
-from cybertemp_imap.naming import ACCOUNT_PREFIX, INBOX, SPECIAL_USES, account_key, is_name_of
+from cybertemp_imap.naming import (
+    ACCOUNT_PREFIX,
+    INBOX,
+    LIMITED_PREFIX,
+    SPECIAL_USES,
+    account_key,
+    is_name_of,
+    limited_key,
+)
 from cybertemp_imap.store.interface import MailboxEntry, MailboxRef
 from cybertemp_imap.store.memory_mailbox import MemoryMailbox
 from cybertemp_imap.store.memory_tables import MemoryTables, Place
@@ -55,6 +63,13 @@ class MemoryMailboxes(MemoryTables):
         box = self._find(user_id, owner, folder)
         return None if box is None else MailboxRef(user_id, box.id)
 
+    async def limited_inbox(self, user_id: UUID, token_id: UUID) -> MailboxRef:
+        """Find the INBOX of a limited token."""
+        self._reach()
+        owner = limited_key(token_id)
+        box = self._made(user_id, owner, INBOX) or self._make(user_id, owner, INBOX)
+        return MailboxRef(user_id, box.id)
+
     # -- within -------------------------------------------------------------------------------------------------------
 
     def _reach(self) -> None:
@@ -62,6 +77,8 @@ class MemoryMailboxes(MemoryTables):
             raise StoreUnavailable
 
     def _owns(self, user_id: UUID, owner: str) -> bool:
+        if owner.startswith(LIMITED_PREFIX):
+            return self._made(user_id, owner, INBOX) is not None
         return owner == account_key(user_id) or self.addresses.get(owner) == user_id
 
     def _make(self, user_id: UUID, owner: str, folder: str, special_use: str | None = None) -> MemoryMailbox:
@@ -108,6 +125,10 @@ class MemoryMailboxes(MemoryTables):
 
     def _places_of(self, box: MemoryMailbox) -> list[Place]:
         """Return where a mailbox's mail is kept: that of an account's INBOX in all its addresses' as well."""
+        if box.owner.startswith(LIMITED_PREFIX):
+            limits = self.limits.get(UUID(box.owner[len(LIMITED_PREFIX) :]))
+            within = (limits and limits.addresses) or ()
+            return [(address, INBOX) for address in self.addresses_of(box.user_id) if address in within]
         own = [(box.owner, box.folder)]
         if box.owner != account_key(box.user_id) or box.folder != INBOX:
             return own
@@ -130,4 +151,17 @@ class MemoryMailboxes(MemoryTables):
     def _address_changed(self, address: str, users: Collection[UUID]) -> None:
         boxes = (box for box in self._mailboxes.values() if box.user_id in users)
         inboxes = {(account_key(user), INBOX) for user in users}
-        self._tell([box.id for box in boxes if box.owner == address or (box.owner, box.folder) in inboxes])
+        self._tell(
+            [
+                box.id
+                for box in boxes
+                if box.owner == address or (box.owner, box.folder) in inboxes or box.owner.startswith(LIMITED_PREFIX)
+            ]
+        )
+
+    def _limits_changed(self, token_id: UUID) -> None:
+        boxes = [box.id for box in self._mailboxes.values() if box.owner == limited_key(token_id)]
+        if token_id not in self.limits:
+            for number in boxes:
+                del self._mailboxes[number]
+        self._tell(boxes)

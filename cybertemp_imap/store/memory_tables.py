@@ -114,10 +114,12 @@ class MemoryTables:
         reached = None if addresses is None else frozenset(address.lower() for address in addresses)
         self.limits[token_id] = TokenLimits(reached, read_only, expires_at)
         self.version += 1
+        self._limits_changed(token_id)
 
     def unlimit_token(self, token_id: UUID) -> None:
         """Take a token's limits away."""
         self.limits.pop(token_id, None)
+        self._limits_changed(token_id)
 
     def set_subscription(self, user_id: UUID, status: str | None, end: datetime | None = None) -> None:
         """Change an account's subscription."""
@@ -233,6 +235,9 @@ class MemoryTables:
 
     def _address_changed(self, address: str, users: Collection[UUID]) -> None:
         """Tell of an address that these users have now or had before."""
+
+    def _limits_changed(self, token_id: UUID) -> None:
+        """Have what the INBOX of a token shows follow its limits, which are gone with them."""
 
     def _tell(self, mailboxes: Collection[int] | None) -> None:
         """Tell of a change to these mailboxes, or to any."""

@@ -73,8 +73,9 @@ class PostgresStore(MessageReader, MailboxWriter):
         await self.pool.stop()
 
     async def tidy(self) -> None:
-        """Clear away what connections that broke have left of messages on their way in."""
+        """Clear away what connections that broke have left of messages on their way in, and INBOXes of old tokens."""
         await self.pool.query(sql.TIDY, repeatable=True)
+        await self.pool.query(sql.TIDY_LIMITED, repeatable=True)
 
     def observe(self, observer: Observer) -> None:
         """Have changes by others told; see the interface."""
@@ -149,6 +150,11 @@ class PostgresStore(MessageReader, MailboxWriter):
         """Find a mailbox of the user's; see the interface."""
         ((found,),) = await self.pool.query(sql.FIND_MAILBOX, (user_id, owner, folder), repeatable=True)
         return None if found is None else MailboxRef(user_id, found)
+
+    async def limited_inbox(self, user_id: UUID, token_id: UUID) -> MailboxRef:
+        """Find the INBOX of a limited token; see the interface."""
+        ((found,),) = await self.pool.query(sql.LIMITED_INBOX, (user_id, token_id), repeatable=True)
+        return MailboxRef(user_id, found)
 
     async def refresh(self, mailbox: MailboxRef) -> MailboxHead | None:
         """Take in what has happened; see the interface."""

@@ -54,6 +54,8 @@ SET_SUBSCRIBED = """
 
 FIND_MAILBOX = "SELECT imap.find_mailbox(%s, %s, %s)"
 
+LIMITED_INBOX = "SELECT imap.limited_inbox(%s, %s)"
+
 REFRESH = "SELECT uid_validity, uid_next, highest_mod_seq FROM imap.refresh(%s, %s)"
 
 CHANGES = """
@@ -204,6 +206,8 @@ TIDY = """
     WITH gone AS (DELETE FROM imap.upload WHERE created_at < now() - interval '1 day' RETURNING 1)
     SELECT count(*) FROM gone
 """
+
+TIDY_LIMITED = "SELECT imap.tidy_limited()"
 
 APPEND = """
     SELECT uid FROM imap.append(%s, %s, %s::uuid[], %s::bigint[], %s::timestamptz[], %s::text[], %s::text[],

@@ -32,9 +32,8 @@ async def run(session: ImapServer, command: Select) -> Completion:
         return Completion("")
     session.untagged(*_state_lines(mailbox))
     session.enter_mailbox(mailbox)
-    if command.read_only:
-        return Completion("EXAMINE completed", "READ-ONLY")
-    return Completion("SELECT completed", "READ-WRITE")
+    text = "EXAMINE completed" if command.read_only else "SELECT completed"
+    return Completion(text, "READ-ONLY" if mailbox.read_only else "READ-WRITE")
 
 
 def _state_lines(mailbox: Mailbox) -> list[bytes]:
