@@ -9,9 +9,6 @@ from __future__ import annotations
 
 import dataclasses
 import io
-import ipaddress
-import math
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,9 +16,9 @@ from typing import Any
 
 from dotenv import dotenv_values
 from dotenv.parser import parse_stream
-from psycopg2 import ProgrammingError
-from psycopg2.extensions import parse_dsn
 
+from cybertemp_imap import config_values as forms
+from cybertemp_imap.config_values import Address
 from cybertemp_imap.operator_error import OperatorError
 
 #: Read where it exists, unless another file is named.
@@ -38,89 +35,6 @@ _UNSUPPORTED = (
 
 class ConfigError(OperatorError):
     """A setting is missing, malformed or contradictory; the text is one sentence that names it and its source."""
-
-
-@dataclass(frozen=True, slots=True)
-class Address:
-    """Where to listen: an IP address and a port, 0 for any free one."""
-
-    host: str
-    port: int
-
-    def __str__(self) -> str:
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
-
-    @property
-    def endpoint(self) -> str:
-        """The address as a Twisted endpoint string."""
-        escaped = self.host.replace(":", "\\:")
-        return f"tcp:{self.port}:interface={escaped}"
-
-
-def _text(value: str) -> str:
-    return value
-
-
-def _connection_string(value: str) -> str:
-    try:
-        parse_dsn(value)
-    except ProgrammingError:
-        raise ValueError("is not a PostgreSQL connection string") from None
-    return value
-
-
-def _boolean(value: str) -> bool:
-    meaning = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
-    if value.lower() not in meaning:
-        raise ValueError("is not true or false")
-    return meaning[value.lower()]
-
-
-def _address(value: str) -> Address:
-    match = re.fullmatch(r"(?:\[([^\]]+)\]|([^:\[\]]+)):(\d{1,5})", value)
-    try:
-        if match is None or int(match[3]) > 65535:
-            raise ValueError
-        host = "127.0.0.1" if match[2] == "localhost" else match[1] or match[2]
-        return Address(str(ipaddress.ip_address(host)), int(match[3]))
-    except ValueError:
-        raise ValueError("is not address:port") from None
-
-
-def _endpoints(value: str) -> tuple[str, ...]:
-    return tuple(value.split())
-
-
-def _path(value: str) -> Path:
-    return Path(value).expanduser().absolute()
-
-
-def _plaintext(value: str) -> bool:
-    if value.lower() not in ("auto", "yes"):
-        raise ValueError("is not auto or yes")
-    return value.lower() == "yes"
-
-
-def _whole(least: int, most: int) -> Callable[[str], int]:
-    def parse(value: str) -> int:
-        if not re.fullmatch(r"[0-9]{1,12}", value) or not least <= int(value) <= most:
-            raise ValueError(f"is not a whole number from {least} to {most}")
-        return int(value)
-
-    return parse
-
-
-def _seconds(least: float, most: float) -> Callable[[str], float]:
-    def parse(value: str) -> float:
-        try:
-            number = float(value)
-        except ValueError:
-            number = math.nan
-        if not least <= number <= most:
-            raise ValueError(f"is not a number of seconds from {least:g} to {most:g}")
-        return number
-
-    return parse
 
 
 def _setting(
@@ -140,56 +54,60 @@ class Settings:
     """All settings; sizes are octets, times are seconds."""
 
     #: PostgreSQL connection string; None when the embedded PostgreSQL is used.
-    database_url: str | None = _setting("DATABASE_URL", _connection_string, secret=True)
-    supabase_url: str | None = _setting("SUPABASE_URL", _text)
-    supabase_key: str | None = _setting("SUPABASE_SERVICE_KEY SUPABASE_KEY", _text, secret=True)
-    use_supabase_bans: bool = _setting("USE_SUPABASE_BANS", _boolean, False)
-    use_supabase_domains: bool = _setting("USE_SUPABASE_DOMAINS", _boolean, False)
+    database_url: str | None = _setting("DATABASE_URL", forms.connection_string, secret=True)
+    supabase_url: str | None = _setting("SUPABASE_URL", forms.text)
+    supabase_key: str | None = _setting("SUPABASE_SERVICE_KEY SUPABASE_KEY", forms.text, secret=True)
+    use_supabase_bans: bool = _setting("USE_SUPABASE_BANS", forms.boolean, False)
+    use_supabase_domains: bool = _setting("USE_SUPABASE_DOMAINS", forms.boolean, False)
 
     #: Where to listen; None when only ``listen`` says so.
-    bind: Address | None = _setting("IMAP_BIND", _address, _address(_PUBLIC_BIND), option="bind")
+    bind: Address | None = _setting("IMAP_BIND", forms.address, forms.address(_PUBLIC_BIND), option="bind")
     #: Twisted endpoint strings to listen on besides.
-    listen: tuple[str, ...] = _setting("IMAP_LISTEN", _endpoints, (), option="listen")
+    listen: tuple[str, ...] = _setting("IMAP_LISTEN", forms.endpoints, (), option="listen")
+    #: Where TLS begins with the first octet, and what it uses; with a certificate, STARTTLS is offered elsewhere.
+    tls_bind: Address | None = _setting("IMAP_TLS_BIND", forms.address)
+    tls_cert: Path | None = _setting("IMAP_TLS_CERT", forms.path)
+    tls_key: Path | None = _setting("IMAP_TLS_KEY", forms.path)
     #: True: logging in is allowed on any connection. False: only with TLS, or from this machine.
-    allow_plaintext: bool = _setting("IMAP_ALLOW_PLAINTEXT", _plaintext, False)
+    allow_plaintext: bool = _setting("IMAP_ALLOW_PLAINTEXT", forms.plaintext, False)
 
-    embedded: bool = _setting("IMAP_EMBEDDED", _boolean, False, option="embedded")
-    demo: bool = _setting("IMAP_DEMO", _boolean, False, option="demo")
-    data_dir: Path = _setting("IMAP_DATA_DIR", _path, Path(".data"), option="data-dir")
-    postgres_bin: Path | None = _setting("IMAP_POSTGRES_BIN", _path)
+    embedded: bool = _setting("IMAP_EMBEDDED", forms.boolean, False, option="embedded")
+    demo: bool = _setting("IMAP_DEMO", forms.boolean, False, option="demo")
+    data_dir: Path = _setting("IMAP_DATA_DIR", forms.path, Path(".data"), option="data-dir")
+    postgres_bin: Path | None = _setting("IMAP_POSTGRES_BIN", forms.path)
 
-    pool_size: int = _setting("IMAP_POOL_SIZE", _whole(1, 1000), 10)
-    statement_timeout: float = _setting("IMAP_STATEMENT_TIMEOUT", _seconds(1, 3600), 30.0)
+    pool_size: int = _setting("IMAP_POOL_SIZE", forms.whole(1, 1000), 10)
+    statement_timeout: float = _setting("IMAP_STATEMENT_TIMEOUT", forms.seconds(1, 3600), 30.0)
     #: How often open mailboxes look for changes, should a notification be lost.
-    poll_interval: float = _setting("IMAP_POLL_INTERVAL", _seconds(1, 3600), 60.0)
+    poll_interval: float = _setting("IMAP_POLL_INTERVAL", forms.seconds(1, 3600), 60.0)
 
     #: A command line, without its literals, before and after login.
-    login_line_limit: int = _setting("IMAP_LOGIN_LINE_LIMIT", _whole(1024, _MEBIBYTE), 8 * 1024)
-    line_limit: int = _setting("IMAP_LINE_LIMIT", _whole(8192, 16 * _MEBIBYTE), 64 * 1024)
+    login_line_limit: int = _setting("IMAP_LOGIN_LINE_LIMIT", forms.whole(1024, _MEBIBYTE), 8 * 1024)
+    line_limit: int = _setting("IMAP_LINE_LIMIT", forms.whole(8192, 16 * _MEBIBYTE), 64 * 1024)
     #: One literal, before and after login.
-    login_literal_limit: int = _setting("IMAP_LOGIN_LITERAL_LIMIT", _whole(1024, _MEBIBYTE), 4 * 1024)
-    literal_limit: int = _setting("IMAP_LITERAL_LIMIT", _whole(4096, 16 * _MEBIBYTE), 64 * 1024)
+    login_literal_limit: int = _setting("IMAP_LOGIN_LITERAL_LIMIT", forms.whole(1024, _MEBIBYTE), 4 * 1024)
+    literal_limit: int = _setting("IMAP_LITERAL_LIMIT", forms.whole(4096, 16 * _MEBIBYTE), 64 * 1024)
     #: All literals of one command together.
-    command_limit: int = _setting("IMAP_COMMAND_LIMIT", _whole(65536, 64 * _MEBIBYTE), _MEBIBYTE)
+    command_limit: int = _setting("IMAP_COMMAND_LIMIT", forms.whole(65536, 64 * _MEBIBYTE), _MEBIBYTE)
 
     #: One message that a client appends.
-    append_limit: int = _setting("IMAP_APPEND_LIMIT", _whole(65536, 1024 * _MEBIBYTE), 25 * _MEBIBYTE)
+    append_limit: int = _setting("IMAP_APPEND_LIMIT", forms.whole(65536, 1024 * _MEBIBYTE), 25 * _MEBIBYTE)
 
     #: Folders a user may have, besides the addresses.
-    folder_quota: int = _setting("IMAP_FOLDER_QUOTA", _whole(10, 1_000_000), 1000)
+    folder_quota: int = _setting("IMAP_FOLDER_QUOTA", forms.whole(10, 1_000_000), 1000)
 
     #: From the connection to a successful login, however busy the client is.
-    login_timeout: float = _setting("IMAP_LOGIN_TIMEOUT", _seconds(1, _DAY), 60.0)
+    login_timeout: float = _setting("IMAP_LOGIN_TIMEOUT", forms.seconds(1, _DAY), 60.0)
     #: RFC 9051 section 5.4 asks for at least 30 minutes.
-    idle_timeout: float = _setting("IMAP_IDLE_TIMEOUT", _seconds(1, _DAY), 1800.0)
-    write_timeout: float = _setting("IMAP_WRITE_TIMEOUT", _seconds(1, _DAY), 120.0)
+    idle_timeout: float = _setting("IMAP_IDLE_TIMEOUT", forms.seconds(1, _DAY), 1800.0)
+    write_timeout: float = _setting("IMAP_WRITE_TIMEOUT", forms.seconds(1, _DAY), 120.0)
     #: How long the answer to a failed login is held back.
-    login_delay: float = _setting("IMAP_LOGIN_DELAY", _seconds(0, 60), 2.0)
+    login_delay: float = _setting("IMAP_LOGIN_DELAY", forms.seconds(0, 60), 2.0)
     #: Failed logins after which a connection is closed.
-    login_attempts: int = _setting("IMAP_LOGIN_ATTEMPTS", _whole(1, 100), 3)
+    login_attempts: int = _setting("IMAP_LOGIN_ATTEMPTS", forms.whole(1, 100), 3)
     #: Bad commands after which a connection is closed, before and after login.
-    login_bad_commands: int = _setting("IMAP_LOGIN_BAD_COMMANDS", _whole(1, 1000), 3)
-    bad_commands: int = _setting("IMAP_BAD_COMMANDS", _whole(1, 10000), 20)
+    login_bad_commands: int = _setting("IMAP_LOGIN_BAD_COMMANDS", forms.whole(1, 1000), 3)
+    bad_commands: int = _setting("IMAP_BAD_COMMANDS", forms.whole(1, 10000), 20)
 
     @property
     def endpoints(self) -> tuple[str, ...]:
@@ -226,6 +144,7 @@ def load(options: Mapping[str, Any], environ: Mapping[str, str], env_file: str |
     _settle_supabase(values, given)
     _settle_database(values, given)
     _settle_listening(values)
+    _settle_tls(values, given)
     values.setdefault("data_dir", Path(".data").absolute())
     return Settings(**values)
 
@@ -317,5 +236,13 @@ def _settle_database(values: dict[str, Any], given: Mapping[str, _Given]) -> Non
 
 def _settle_listening(values: dict[str, Any]) -> None:
     if "bind" not in values:
-        default = _address(_DEMO_BIND if values.get("demo") else _PUBLIC_BIND)
+        default = forms.address(_DEMO_BIND if values.get("demo") else _PUBLIC_BIND)
         values["bind"] = None if values.get("listen") else default
+
+
+def _settle_tls(values: dict[str, Any], given: Mapping[str, _Given]) -> None:
+    pair = {"tls_cert": "IMAP_TLS_CERT", "tls_key": "IMAP_TLS_KEY"}
+    wanted = next((given[name].label for name in ("tls_bind", *pair) if name in given), None)
+    for name, variable in pair.items():
+        if wanted is not None and name not in given:
+            raise ConfigError(f"{wanted} is set, and {variable} is not: TLS needs both certificate and key.")

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import atexit
 import dataclasses
-import errno
 import gc
 import os
 import sys
@@ -18,9 +17,8 @@ from typing import Any, Protocol
 from twisted.application.service import MultiService
 from twisted.cred.portal import Portal
 from twisted.internet.defer import Deferred, ensureDeferred, maybeDeferred
-from twisted.internet.endpoints import serverFromString
 from twisted.internet.error import CannotListenError
-from twisted.internet.interfaces import IAddress, IListeningPort, IStreamServerEndpoint
+from twisted.internet.interfaces import IListeningPort
 from twisted.internet.protocol import Factory
 from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
@@ -28,12 +26,14 @@ from twisted.python.failure import Failure
 
 from cybertemp_imap.account import Account
 from cybertemp_imap.auth import Realm, TokenChecker
-from cybertemp_imap.config import ConfigError, Settings
+from cybertemp_imap.config import Settings
 from cybertemp_imap.embedded import EmbeddedPostgres
+from cybertemp_imap.listening import Gate, Places, not_bound, reading
 from cybertemp_imap.operator_error import OperatorError
 from cybertemp_imap.protocol.factory import ImapFactory
 from cybertemp_imap.protocol.limits import Limits
 from cybertemp_imap.ready import ready_lines
+from cybertemp_imap.renewal import Renewal
 from cybertemp_imap.shared import SharedMailboxes
 from cybertemp_imap.store import migrations
 from cybertemp_imap.store.postgres import PostgresStore
@@ -81,7 +81,7 @@ class ImapService(MultiService):
 
     def __init__(self, settings: Settings, reactor: Any, build: Build = build_factory) -> None:
         """
-        :raises ConfigError: one of the endpoint strings is not understood.
+        :raises OperatorError: an endpoint string is not understood, or a certificate cannot be used.
         """
         super().__init__()
         self.setName("cybertemp-imap")
@@ -89,8 +89,9 @@ class ImapService(MultiService):
         self._settings = settings
         self._reactor = reactor
         self._build = build
-        self._endpoints = [(text, _endpoint(reactor, text)) for text in settings.endpoints]
-        self._gate = _Gate()
+        self._places = Places(settings, reactor)
+        self._renewal = Renewal(self._places, reactor)
+        self._gate = Gate()
         self._ports: list[IListeningPort] = []
         self._listening: Deferred[None] | None = None
         self._embedded: EmbeddedPostgres | None = None
@@ -117,12 +118,12 @@ class ImapService(MultiService):
         return ensureDeferred(self._stop(maybeDeferred(super().stopService)))
 
     async def _listen(self) -> None:
-        for text, endpoint in self._endpoints:
+        for place in self._places.all:
             try:
-                port = await endpoint.listen(self._gate)
+                port = await place.listen(self._gate)
             except (CannotListenError, OSError) as error:
-                raise OperatorError(_why_not_bound(text, error)) from error
-            _reading(port, False)
+                raise not_bound(place.text, error) from error
+            reading(port, False)
             self._ports.append(port)
 
     async def _start(self, listening: Deferred[None]) -> None:
@@ -138,9 +139,11 @@ class ImapService(MultiService):
         # would hold the reactor for tens of milliseconds each time.
         gc.collect()
         gc.freeze()
+        factory.certificate = self._places.starttls
+        self._renewal.start()
         self._gate.open(factory)
         for port in self._ports:
-            _reading(port, True)
+            reading(port, True)
         for line in ready_lines([port.getHost() for port in self._ports], token):
             self.log.info("{line}", line=line.replace(token, "…") if token else line)
             _say(sys.__stdout__, line)
@@ -155,6 +158,7 @@ class ImapService(MultiService):
 
     async def _release(self) -> None:
         """Give back what has been started, in the reverse order."""
+        self._renewal.stop()
         self._gate.close()
         while self._ports:
             await maybeDeferred(self._ports.pop().stopListening)
@@ -192,34 +196,6 @@ class ImapService(MultiService):
             self._reactor.callLater(0, self.failed.errback, failure)
 
 
-class _Gate(Factory):
-    """Stands before the IMAP factory, which exists only when the store is there, while ports are bound before."""
-
-    noisy = False
-
-    def __init__(self) -> None:
-        self._factory: Factory | None = None
-
-    def open(self, factory: Factory) -> None:
-        """Give new connections to ``factory``."""
-        self._factory = factory
-        factory.doStart()
-
-    def close(self) -> None:
-        """Refuse new connections."""
-        if self._factory is not None:
-            self._factory.doStop()
-            self._factory = None
-
-    def logPrefix(self) -> str:
-        """Return the name under which ports are logged."""
-        return "cybertemp-imap"
-
-    def buildProtocol(self, addr: IAddress | None) -> Any:
-        """Return what the IMAP factory makes of the connection."""
-        return None if self._factory is None else self._factory.buildProtocol(addr)
-
-
 def leave_when_failed(failure: Failure, reactor: Any) -> None:
     """Tell why the server cannot start, stop the reactor, and leave the process with status 1.
 
@@ -250,35 +226,3 @@ def _say(stream: Any, line: str) -> None:
     """Print to what was standard output or error before twistd made it part of the log."""
     if stream is not None:
         print(line, file=stream, flush=True)
-
-
-def _endpoint(reactor: Any, text: str) -> IStreamServerEndpoint:
-    try:
-        endpoint: IStreamServerEndpoint = serverFromString(reactor, text)
-    except Exception as error:
-        # Endpoints are parsed by plugins, which raise what they like.
-        reason = str(error).splitlines()[0].rstrip(".") if str(error) else type(error).__name__
-        raise ConfigError(f'"{text}" is not an endpoint to listen on: {reason}.') from None
-    return endpoint
-
-
-def _reading(port: IListeningPort, wanted: bool) -> None:
-    """Let a port accept connections, or leave them in the kernel's queue; not every kind of port can wait."""
-    change = getattr(port, "startReading" if wanted else "stopReading", None)
-    if change is not None:
-        change()
-
-
-def _why_not_bound(text: str, error: BaseException | None) -> str:
-    cause = getattr(error, "socketError", error)
-    number = getattr(cause, "errno", None)
-    remedy = _BIND_REMEDIES.get(number or 0, "choose another with --bind or --listen")
-    reason = os.strerror(number) if number else str(cause).rstrip(".")
-    return f"Cannot listen on {text}: {reason}; {remedy}."
-
-
-_BIND_REMEDIES = {
-    errno.EADDRINUSE: "stop the program that uses it, or choose another port with --bind or IMAP_BIND",
-    errno.EACCES: "ports below 1024 need root or CAP_NET_BIND_SERVICE; or choose another with --bind or IMAP_BIND",
-    errno.EADDRNOTAVAIL: "this machine has no such address; choose another with --bind or IMAP_BIND",
-}

@@ -190,6 +190,12 @@ def _login_disabled(client: Client) -> None:
         assert client.command(command).status == "NO"
 
 
+def _starttls(client: Client) -> None:
+    """RFC 9051 section 6.2.1."""
+    client.ok("STARTTLS")
+    assert client.transport.tls is not None
+
+
 USES: dict[bytes, Callable[[Client], None]] = {
     b"IMAP4rev1": _imap4rev1,
     b"LITERAL+": _literal_plus,
@@ -199,6 +205,7 @@ USES: dict[bytes, Callable[[Client], None]] = {
     b"AUTH=PLAIN": _auth_plain,
     b"AUTH=LOGIN": _auth_login,
     b"LOGINDISABLED": _login_disabled,
+    b"STARTTLS": _starttls,
     b"NAMESPACE": _namespace,
     b"CHILDREN": _children,
     b"UNSELECT": _unselect,
@@ -237,6 +244,7 @@ class CapabilityHonestyTests(WireTestCase):
     def test_announced_is_there(self) -> None:
         """Every capability is used in the state that announces it."""
         self.wire.deliver(1)
+        self.wire.factory.certificate = object()
         used = set()
         for state, connect in self.connections().items():
             (announced,) = connect().ok("CAPABILITY").data("CAPABILITY")

@@ -11,7 +11,8 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from cybertemp_imap.config import Address, ConfigError, Settings, load
+from cybertemp_imap.config import ConfigError, Settings, load
+from cybertemp_imap.config_values import Address
 
 DSN = "postgresql://admin:s3cret@localhost:5432/cybertemp"
 

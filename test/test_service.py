@@ -16,7 +16,8 @@ from twisted.trial.unittest import TestCase
 from zope.interface.verify import verifyObject
 
 from cybertemp_imap import service as service_module
-from cybertemp_imap.config import Address, ConfigError, Settings
+from cybertemp_imap.config import ConfigError, Settings
+from cybertemp_imap.config_values import Address
 from cybertemp_imap.operator_error import OperatorError
 from cybertemp_imap.ready import ready_lines
 from cybertemp_imap.service import ImapService

@@ -10,7 +10,7 @@ from twisted.internet.error import ConnectionAborted, ConnectionDone
 from twisted.internet.interfaces import ISSLTransport, ITCPTransport
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
-from zope.interface import implementer
+from zope.interface import directlyProvides, implementer
 
 HIGH_WATER = 64 * 1024
 """Octets that wait for the client before the producer is paused, as in Twisted's TCP transport."""
@@ -71,6 +71,7 @@ class WireTransport:
         self.closing = False
         self.lost = False
         self.aborted = False
+        self.tls: Any = None
         self._unread = bytearray()
         self._producer: Any = None
         self._producer_paused = False
@@ -169,6 +170,11 @@ class WireTransport:
     def getTcpKeepAlive(self) -> bool:
         """Return that it is not set."""
         return False
+
+    def startTLS(self, context: Any, normal: bool = True) -> None:
+        """Be as if under TLS: what is written and what arrives stays as it is."""
+        self.tls = context
+        directlyProvides(self, ISSLTransport)
 
     # -- producers ----------------------------------------------------------------------------------------------------
 

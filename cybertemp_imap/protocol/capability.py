@@ -33,6 +33,8 @@ def capabilities(session: ImapServer) -> dict[bytes, Any]:
     """Return names with their values, or None for those without, in the order announced."""
     found: dict[bytes, Any] = dict.fromkeys(ALWAYS)
     if session.state == "unauth":
+        if session.can_start_tls:
+            found[b"STARTTLS"] = None
         if session.login_allowed:
             found[b"AUTH"] = list(session.challengers)
         else:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 
 from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import ISSLTransport
 from twisted.logger import Logger
 from twisted.mail import imap4
 from twisted.python.failure import Failure
@@ -20,6 +21,7 @@ from cybertemp_imap.protocol.limits import Limits
 from cybertemp_imap.protocol.outlet import Gone, Outlet
 from cybertemp_imap.protocol.reader import CommandReader, Event, Runaway
 from cybertemp_imap.protocol.rule import Bad
+from cybertemp_imap.rules.origin import is_local
 
 READ_AHEAD = 64 * 1024
 """Octets taken from the socket beyond the command in hand, before reading pauses."""
@@ -32,6 +34,7 @@ class Connection(imap4.IMAP4Server):
     log: ClassVar[Logger] = Logger()
 
     transport: Any
+    factory: Any
 
     def __init__(self, challengers: dict[bytes, Callable[[], Any]], limits: Limits, reactor: Any) -> None:
         super().__init__(chal=challengers)
@@ -42,6 +45,7 @@ class Connection(imap4.IMAP4Server):
         self._reading_paused = False
         self._line_wanted: Deferred[None] | None = None
         self._login_timer: Any = None
+        self._tls_started = False
 
     @abstractmethod
     async def take_event(self, event: Event) -> None:
@@ -117,6 +121,37 @@ class Connection(imap4.IMAP4Server):
     def _stalled(self) -> None:
         self.log.info("A client takes nothing in; closing its connection")
         self.transport.abortConnection()
+
+    # -- TLS ----------------------------------------------------------------------------------------------------------
+
+    @property
+    def encrypted(self) -> bool:
+        """Whether the connection is under TLS."""
+        return self._tls_started or ISSLTransport(self.transport, None) is not None
+
+    @property
+    def can_start_tls(self) -> bool:
+        """Whether STARTTLS can be done now."""
+        return not self.encrypted and self.factory.certificate is not None and hasattr(self.transport, "startTLS")
+
+    def start_tls(self) -> None:
+        """Encrypt from here on; what was read in the clear and not acted on is forgotten."""
+        self.reader.clear()
+        self._tls_started = True
+        self.transport.startTLS(self.factory.certificate)
+
+    @property
+    def login_allowed(self) -> bool:
+        """Whether secrets may be sent: under TLS, from this machine, or because the operator says so."""
+        if self.encrypted or self.limits.allow_plaintext:
+            return True
+        return is_local(self.peer_host)
+
+    @property
+    def peer_host(self) -> str | None:
+        """The client's address; None where the connection has none."""
+        host: str | None = getattr(self.transport.getPeer(), "host", None)
+        return host
 
     # -- sending ------------------------------------------------------------------------------------------------------
 

@@ -36,6 +36,8 @@ class ImapFactory(Factory):
             from twisted.internet import reactor
         self.portal = portal
         self.limits = limits or Limits()
+        #: What STARTTLS uses; without one it is not offered.
+        self.certificate: Any = None
         self.challengers = dict(challengers)
         self.reactor = reactor
 

@@ -15,7 +15,6 @@ from typing import Any
 
 from twisted.cred.portal import Portal
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import ISSLTransport
 from twisted.mail import imap4
 from twisted.python.failure import Failure
 
@@ -265,19 +264,6 @@ class ImapServer(Connection):
             self._count_bad()
 
     # -- the session's state ------------------------------------------------------------------------------------------
-
-    @property
-    def encrypted(self) -> bool:
-        """Whether the connection is under TLS."""
-        return ISSLTransport(self.transport, None) is not None
-
-    @property
-    def login_allowed(self) -> bool:
-        """Whether secrets may be sent: under TLS, from this machine, or because the operator says so."""
-        if self.encrypted or self.limits.allow_plaintext:
-            return True
-        host = getattr(self.transport.getPeer(), "host", None)
-        return host is None or host == "::1" or host.startswith(("127.", "::ffff:127."))
 
     def logged_in(self, account: Any, logout: Callable[[], None]) -> None:
         """Go on to the authenticated state."""

@@ -97,6 +97,7 @@ class ClientTestCase(TestCase):
     """
 
     timeout = 2 * CLIENT_TIMEOUT
+    factory: WatchedFactory
     program: str | None = None
     """The client, where it is a program that a machine may lack."""
 
@@ -126,7 +127,7 @@ class ClientTestCase(TestCase):
         await upkeep.start()
         self.addCleanup(lambda: Deferred.fromCoroutine(upkeep.stop()))
         portal = Portal(Realm(lambda identity: Account(identity, shared)), [TokenChecker(store)])
-        factory = WatchedFactory(portal, Limits(login_delay=0.1))
+        factory = self.factory = WatchedFactory(portal, Limits(login_delay=0.1))
         self.addCleanup(factory.end)
         listening = tcp.listenTCP(0, factory, interface="127.0.0.1")  # type: ignore[arg-type]
         self.addCleanup(listening.stopListening)

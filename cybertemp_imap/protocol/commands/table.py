@@ -23,10 +23,10 @@ from cybertemp_imap.protocol.commands import (
     noop,
     search,
     select,
+    starttls,
     status,
     store,
     subscribe,
-    unsupported,
 )
 from cybertemp_imap.protocol.rule import AFTER_LOGIN, ANY, SELECTED, CommandRule
 
@@ -72,7 +72,7 @@ RULES = (
     CommandRule("ID", ANY, identify.run),
     CommandRule("LOGIN", ("unauth",), login.run),
     CommandRule("AUTHENTICATE", ("unauth",), authenticate.run),
-    CommandRule("STARTTLS", ("unauth",), unsupported.starttls),
+    CommandRule("STARTTLS", ("unauth",), starttls.run),
     CommandRule("ENABLE", AFTER_LOGIN, enable.run),
     CommandRule("NAMESPACE", AFTER_LOGIN, namespace.run),
     CommandRule("LIST", AFTER_LOGIN, listing.run_list, streams=True),

@@ -1,0 +1,110 @@
+"""The forms of settings: each function makes a value of what somebody wrote, or raises :class:`ValueError`.
+
+The text of the error goes on after the value: ``is not true or false``.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import math
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from psycopg2 import ProgrammingError
+from psycopg2.extensions import parse_dsn
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where to listen: an IP address and a port, 0 for any free one."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    @property
+    def endpoint(self) -> str:
+        """The address as a Twisted endpoint string."""
+        escaped = self.host.replace(":", "\\:")
+        return f"tcp:{self.port}:interface={escaped}"
+
+
+def text(value: str) -> str:
+    """Return the value as it is."""
+    return value
+
+
+def connection_string(value: str) -> str:
+    """Return a PostgreSQL connection string that can be parsed."""
+    try:
+        parse_dsn(value)
+    except ProgrammingError:
+        raise ValueError("is not a PostgreSQL connection string") from None
+    return value
+
+
+def boolean(value: str) -> bool:
+    """Return what yes, on, 1 and the like mean."""
+    meaning = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
+    if value.lower() not in meaning:
+        raise ValueError("is not true or false")
+    return meaning[value.lower()]
+
+
+def address(value: str) -> Address:
+    """Return an address and a port."""
+    match = re.fullmatch(r"(?:\[([^\]]+)\]|([^:\[\]]+)):(\d{1,5})", value)
+    try:
+        if match is None or int(match[3]) > 65535:
+            raise ValueError
+        host = "127.0.0.1" if match[2] == "localhost" else match[1] or match[2]
+        return Address(str(ipaddress.ip_address(host)), int(match[3]))
+    except ValueError:
+        raise ValueError("is not address:port") from None
+
+
+def endpoints(value: str) -> tuple[str, ...]:
+    """Return endpoint strings, separated by spaces."""
+    return tuple(value.split())
+
+
+def path(value: str) -> Path:
+    """Return a path that does not depend on the current folder."""
+    return Path(value).expanduser().absolute()
+
+
+def plaintext(value: str) -> bool:
+    """Return whether secrets may be sent in the clear."""
+    if value.lower() not in ("auto", "yes"):
+        raise ValueError("is not auto or yes")
+    return value.lower() == "yes"
+
+
+def whole(least: int, most: int) -> Callable[[str], int]:
+    """Return the form of whole numbers."""
+
+    def parse(value: str) -> int:
+        if not re.fullmatch(r"[0-9]{1,12}", value) or not least <= int(value) <= most:
+            raise ValueError(f"is not a whole number from {least} to {most}")
+        return int(value)
+
+    return parse
+
+
+def seconds(least: float, most: float) -> Callable[[str], float]:
+    """Return the form of times."""
+
+    def parse(value: str) -> float:
+        try:
+            number = float(value)
+        except ValueError:
+            number = math.nan
+        if not least <= number <= most:
+            raise ValueError(f"is not a number of seconds from {least:g} to {most:g}")
+        return number
+
+    return parse
