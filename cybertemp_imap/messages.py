@@ -42,14 +42,18 @@ def flag_set(names: tuple[str, ...]) -> FlagSet:
 
 
 class Messages:
-    """What is in a mailbox, by ascending UID. The three sequences are of equal length and never change in place."""
+    """What is in a mailbox, by ascending UID. The three sequences are of equal length and never change in place.
 
-    __slots__ = ("flags", "mod_seqs", "uids")
+    ``mod_seq``: every change up to it is taken in, perhaps some that came after it as well.
+    """
+
+    __slots__ = ("flags", "mod_seq", "mod_seqs", "uids")
 
     def __init__(self) -> None:
         self.uids: Sequence[int] = array("I")
         self.flags: Sequence[FlagSet] = []
         self.mod_seqs: Sequence[int] = array("Q")
+        self.mod_seq = 0
 
     def __len__(self) -> int:
         return len(self.uids)

@@ -37,7 +37,7 @@ class SharedMailbox:
         self.head = MailboxHead(0, 1, 0)
         self.views: WeakSet[View] = WeakSet()
         self.gone = False
-        self._known_mod_seq = 0
+        self._latest_mod_seq = 0
         self._lock = DeferredLock()
         self._refreshes_begun = 0
         self._expunged_meanwhile: set[int] = set()
@@ -63,19 +63,42 @@ class SharedMailbox:
         head = await self.store.refresh(self.ref)
         if head is None:
             self._lose()
-        if head.highest_mod_seq == self._known_mod_seq:
-            self.head = head
+        since = self.messages.mod_seq
+        if head.highest_mod_seq <= since:
+            # Below it only where a change of our own overtook this answer.
+            if head.highest_mod_seq == since:
+                self.head = head
             return
-        since = self._known_mod_seq
         states = await self._changes(since)
         gone = await self.store.expunged_since(self.ref, since) if since else ()
+        if gone is None:
+            # It is not remembered that far back: what is not there is gone.
+            states = await self._changes(0)
+            present = {state.uid for state in states}
+            gone = [uid for uid in self.messages.uids if uid not in present]
         # Answers of the store may overtake each other: what one of ours has expunged by now does not come back. And
         # what came after ``head`` is left to the next refresh, as UIDNEXT says that it is not there.
         gone_since = self._expunged_meanwhile
         self._take_in([s for s in states if s.uid < head.uid_next and s.uid not in gone_since], gone)
-        self._known_mod_seq = head.highest_mod_seq
-        self.head = head
+        if len(states) > PAGE:
+            # Pages are of different moments: of what came after ``head``, some may be here and some not.
+            self._latest_mod_seq = max(self._latest_mod_seq, *(state.mod_seq for state in states))
+        self._know(head)
         self._tell()
+
+    def _know(self, head: MailboxHead) -> None:
+        """Take note that all is taken in up to ``head``, unless a change of our own has gone beyond it meanwhile."""
+        if head.highest_mod_seq >= self.messages.mod_seq:
+            self.messages.mod_seq = head.highest_mod_seq
+            self.head = head
+
+    @property
+    def ahead(self) -> bool:
+        """Whether something is taken in that came after a change that perhaps is not.
+
+        Who is told its mod-sequence may take it that they know all before it: they are to be told that, too.
+        """
+        return self._latest_mod_seq > self.messages.mod_seq
 
     def _lose(self) -> NoReturn:
         """Take note that the mailbox is the user's no longer."""
@@ -138,7 +161,11 @@ class SharedMailbox:
             for state in outcome.messages
             if state.uid in expected and _same(combine(expected[state.uid], mode, flags), state.flags)
         )
-        self._tell()
+        self._latest_mod_seq = max(self._latest_mod_seq, outcome.head.highest_mod_seq)
+        if outcome.head.highest_mod_seq > self.messages.mod_seq + 1:
+            self.others_changed()
+        else:
+            self._tell()
         return outcome
 
     async def expunge(self, uids: Sequence[int] | None) -> list[int]:
@@ -192,9 +219,9 @@ class SharedMailbox:
     def _note(self, head: MailboxHead) -> None:
         """Take note of a change of our own that has taken a mod-sequence, unless others came in between: then the next
         refresh reads them all, and until then HIGHESTMODSEQ promises no more than sessions were told."""
-        if head.highest_mod_seq == self._known_mod_seq + 1:
-            self._known_mod_seq = head.highest_mod_seq
-            self.head = head
+        self._latest_mod_seq = max(self._latest_mod_seq, head.highest_mod_seq)
+        if head.highest_mod_seq == self.messages.mod_seq + 1:
+            self._know(head)
 
 
 def _same(left: Sequence[str], right: Sequence[str]) -> bool:

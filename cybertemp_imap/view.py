@@ -48,16 +48,28 @@ class View:
     """One session's numbering of a mailbox.
 
     ``recent`` are the UIDs that are ``\\Recent`` in this session. ``on_news`` is called when others have changed the
-    mailbox; it is set while the session idles.
+    mailbox; it is set while the session idles. ``told_mod_seq``: the session was told of every change up to it, so that
+    it may be promised as HIGHESTMODSEQ (RFC 7162).
     """
 
-    __slots__ = ("__weakref__", "_flags", "_gone", "_messages", "_recent_told", "on_news", "recent", "uids")
+    __slots__ = (
+        "__weakref__",
+        "_flags",
+        "_gone",
+        "_messages",
+        "_recent_told",
+        "on_news",
+        "recent",
+        "told_mod_seq",
+        "uids",
+    )
 
     def __init__(self, messages: Messages) -> None:
         self._messages = messages
         self.uids: Sequence[int] = messages.uids
         self.recent: set[int] = set()
         self.on_news: Callable[[], None] | None = None
+        self.told_mod_seq = 0
         self._recent_told = 0
         self._gone: set[int] = set()
         self._flags: set[int] = set()
@@ -73,6 +85,18 @@ class View:
     def flags_of(self, uid: int) -> FlagSet | None:
         """Return the flags a message has now, or None when it is gone."""
         return self._messages.flags_of(uid)
+
+    def mod_seq_of(self, uid: int) -> int:
+        """Return the mod-sequence a message has now; 0 when it is gone."""
+        position = self._messages.find(uid)
+        return 0 if position is None else self._messages.mod_seqs[position]
+
+    def changed_since(self, positions: range, since: int) -> list[int]:
+        """Return which positions hold messages that are there and were changed after a mod-sequence."""
+        mod_seqs = self._messages.mod_seqs
+        if self.in_step:
+            return [position for position in positions if mod_seqs[position] > since]
+        return [position for position in positions if self.mod_seq_of(self.uids[position]) > since]
 
     @property
     def in_step(self) -> bool:
@@ -112,7 +136,10 @@ class View:
         if gone or grown:
             self._recent_told = self.recent_count
         recent = self._recent_told if self._recent_told != before else None
-        return Report(gone, len(self.uids) if grown else None, recent, self._tell_flags())
+        report = Report(gone, len(self.uids) if grown else None, recent, self._tell_flags())
+        if exists and not self._gone:
+            self.told_mod_seq = self._messages.mod_seq
+        return report
 
     @property
     def recent_count(self) -> int:

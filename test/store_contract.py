@@ -144,6 +144,10 @@ class StoreFixture(ABC):
         """Write the flags in a message's row."""
 
     @abstractmethod
+    async def forget_expunged(self, mailbox: MailboxRef, kept: int) -> None:
+        """Have the store forget what was expunged, but for the last messages of each mailbox."""
+
+    @abstractmethod
     async def delete_elsewhere(self, email_id: UUID) -> None:
         """Delete a message's row."""
 
@@ -207,6 +211,12 @@ class StoreContract(TestCase):
     async def states(self, mailbox: MailboxRef) -> list[MessageState]:
         """Return all messages of a mailbox as last refreshed."""
         return list(await self.store.changes(mailbox, 0, 0, EVERYTHING))
+
+    async def gone_since(self, mailbox: MailboxRef, since: int) -> Sequence[int]:
+        """Return the UIDs expunged after a mod-sequence, which must be remembered."""
+        gone = await self.store.expunged_since(mailbox, since)
+        assert gone is not None, since
+        return gone
 
     async def uids(self, mailbox: MailboxRef) -> list[int]:
         """Refresh a mailbox and return its UIDs."""

@@ -185,7 +185,7 @@ class IsolationContract(StoreContract):
         self.assertIsNone(await self.store.expunge(mailbox, None))
         self.assertIsNone(await self.store.expunge(mailbox, [uid]))
         self.assertEqual(list(await self.store.changes(mailbox, 0, 0, EVERYTHING)), [])
-        self.assertEqual(list(await self.store.expunged_since(mailbox, 0)), [])
+        self.assertEqual(list(await self.gone_since(mailbox, 0)), [])
         store = self.store
         for read in (store.metadata, store.headers, store.sources, store.weights, store.saved_dates):
             self.assertEqual(list(await read(mailbox, [uid])), [], read.__name__)

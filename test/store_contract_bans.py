@@ -101,8 +101,8 @@ class BanContract(StoreContract):
         await self.fixture.ban("sender", SPAM)
         self.assertEqual(await self.contents(mailbox), {rows[2].id: 2})
         self.assertEqual(await self.contents(inbox), {rows[2].id: 3})
-        self.assertEqual(list(await self.store.expunged_since(mailbox, before[0].highest_mod_seq)), [1])
-        self.assertEqual(list(await self.store.expunged_since(inbox, before[1].highest_mod_seq)), [1, 2])
+        self.assertEqual(list(await self.gone_since(mailbox, before[0].highest_mod_seq)), [1])
+        self.assertEqual(list(await self.gone_since(inbox, before[1].highest_mod_seq)), [1, 2])
         store = self.store
         for read in (store.metadata, store.headers, store.sources, store.weights, store.saved_dates):
             self.assertEqual(list(await read(mailbox, [1])), [], read.__name__)

@@ -185,7 +185,7 @@ class RenameContract(StoreContract):
             self.assertEqual(await self.refresh(mailbox), head)
             self.assertEqual(await self.states(mailbox), known)
             self.assertEqual(await self.octets(mailbox), octets)
-            self.assertEqual(list(await self.store.expunged_since(mailbox, 0)), [2])
+            self.assertEqual(list(await self.gone_since(mailbox, 0)), [2])
         await self.deliver(letter(new_owner, new_folder), letter(owner, folder))
         self.assertEqual((await self.uids(found[0]))[-1], len(VARIED) + 1)
         if "@" in owner:

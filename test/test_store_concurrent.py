@@ -59,7 +59,7 @@ class ConcurrentTests(store_contract.StoreContract):
         self.assertGreaterEqual(head.highest_mod_seq, before.highest_mod_seq)
         self.assertGreaterEqual(head.uid_next, before.uid_next)
         states = await self.states(mailbox)
-        gone = list(await self.store.expunged_since(mailbox, 0))
+        gone = list(await self.gone_since(mailbox, 0))
         uids = [state.uid for state in states]
         self.assertEqual(sorted(uids + gone), list(range(1, head.uid_next)))
         self.assertTrue(all(state.mod_seq <= head.highest_mod_seq for state in states))

@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 from cybertemp_imap.errors import StoreUnavailable
 from cybertemp_imap.mime.row import EmailRow
 from cybertemp_imap.naming import INBOX
-from cybertemp_imap.store.interface import DomainRow, Store
+from cybertemp_imap.store.interface import DomainRow, MailboxRef, Store
 from cybertemp_imap.store.memory import MemoryStore
 from test import (
     store_contract,
@@ -20,6 +20,7 @@ from test import (
     store_contract_changes,
     store_contract_flags,
     store_contract_folders,
+    store_contract_forget,
     store_contract_messages,
     store_contract_observe,
     store_contract_uids,
@@ -110,6 +111,10 @@ class MemoryFixture(store_contract.StoreFixture):
     async def set_flags_elsewhere(self, email_id: UUID, flags: Iterable[str | None] | None) -> None:
         """Replace the flags of a message."""
         self.memory.set_flags_elsewhere(email_id, flags)
+
+    async def forget_expunged(self, mailbox: MailboxRef, kept: int) -> None:
+        """Forget what was expunged."""
+        self.memory.forget_expunged(mailbox, kept)
 
     async def delete_elsewhere(self, email_id: UUID) -> None:
         """Delete a message."""
@@ -252,6 +257,12 @@ class MemoryMoveTests(store_contract_changes.MoveContract):
 
 class MemoryIdentityTests(store_contract_changes.IdentityContract):
     """What identifies e-mails."""
+
+    fixture_type = MemoryFixture
+
+
+class MemoryForgetTests(store_contract_forget.ForgetContract):
+    """What a store in memory remembers of expunged messages."""
 
     fixture_type = MemoryFixture
 

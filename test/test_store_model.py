@@ -158,7 +158,9 @@ class StoreMachine(RuleBasedStateMachine):
         head = run(self.store.refresh(client.mailbox))
         assert head is not None
         assert head.highest_mod_seq >= client.mod_seq and head.uid_next >= client.uid_next
-        for uid in run(self.store.expunged_since(client.mailbox, client.mod_seq)):
+        gone = run(self.store.expunged_since(client.mailbox, client.mod_seq))
+        assert gone is not None
+        for uid in gone:
             client.known.pop(uid, None)
         changed = run(self.store.changes(client.mailbox, client.mod_seq, 0, EVERYTHING))
         for uid, flags, mod_seq in changed:

@@ -12,9 +12,10 @@ import psycopg2.extras
 
 from cybertemp_imap.mime.row import EmailRow
 from cybertemp_imap.protocol.date import parse_date_time
-from cybertemp_imap.store.interface import DomainRow, Store
+from cybertemp_imap.store.interface import DomainRow, MailboxRef, Store
 from cybertemp_imap.store.memory_tables import hashed_token
 from cybertemp_imap.store.postgres import PostgresStore
+from cybertemp_imap.store.statements import FORGET_EXPUNGED
 from test import (
     store_contract,
     store_contract_accounts,
@@ -172,6 +173,10 @@ class PostgresFixture(store_contract.StoreFixture):
         """Write ``emails.flags``."""
         stored = None if flags is None else list(flags)
         self.execute(("UPDATE emails SET flags = %s::text[] WHERE id = %s", (stored, email_id)))
+
+    async def forget_expunged(self, mailbox: MailboxRef, kept: int) -> None:
+        """Forget what was expunged in any mailbox."""
+        self.execute((FORGET_EXPUNGED, (0, 90, kept)))
 
     async def delete_elsewhere(self, email_id: UUID) -> None:
         """Delete from ``emails``."""

@@ -273,8 +273,11 @@ class Store(Protocol):
         By ascending UID, at most ``limit`` of them; fewer than ``limit`` means that there are no more.
         """
 
-    async def expunged_since(self, mailbox: MailboxRef, since: int) -> Sequence[int]:
-        """Return the UIDs expunged with a ``mod_seq`` above ``since``, ascending."""
+    async def expunged_since(self, mailbox: MailboxRef, since: int) -> Sequence[int] | None:
+        """Return the UIDs expunged with a ``mod_seq`` above ``since``, ascending.
+
+        None where the store does not remember them that far back.
+        """
 
     async def claim_recent(self, mailbox: MailboxRef, *, claim: bool = True) -> int:
         r"""Return the first UID that no session has been told as ``\Recent``.

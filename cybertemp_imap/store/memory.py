@@ -131,10 +131,14 @@ class MemoryStore(MemoryWriter):
         box = self._open(mailbox)
         return [] if box is None else box.changes(since, after_uid, limit)
 
-    async def expunged_since(self, mailbox: MailboxRef, since: int) -> Sequence[int]:
-        """Return the UIDs expunged with a ``mod_seq`` above ``since``, ascending."""
+    async def expunged_since(self, mailbox: MailboxRef, since: int) -> Sequence[int] | None:
+        """Return the UIDs expunged with a ``mod_seq`` above ``since``, ascending; None where that is forgotten."""
         box = self._open(mailbox)
         return [] if box is None else box.expunged_since(since)
+
+    def forget_expunged(self, mailbox: MailboxRef, kept: int) -> None:
+        """Forget which messages of a mailbox were expunged, but the last ones."""
+        self._mailboxes[mailbox.id].forget_expunged(kept)
 
     async def claim_recent(self, mailbox: MailboxRef, *, claim: bool = True) -> int:
         """Return the first UID that no session has been told as ``\\Recent``."""

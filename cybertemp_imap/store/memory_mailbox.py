@@ -40,7 +40,9 @@ class MemoryMailbox:
     messages: dict[int, KeptMessage] = field(default_factory=dict)
     uids: dict[UUID, int] = field(default_factory=dict)
     expunged: list[tuple[int, int]] = field(default_factory=list)
-    """(mod_seq, UID) of what is gone."""
+    """(mod_seq, UID) of what is gone, ascending."""
+    forgotten_mod_seq: int = 0
+    """What was expunged up to it is perhaps no longer in ``expunged``."""
 
     def head(self) -> MailboxHead:
         """Return the mailbox's numbers."""
@@ -55,9 +57,17 @@ class MemoryMailbox:
         changed = (state for state in self.states() if state.mod_seq > since and state.uid > after_uid)
         return list(islice(changed, limit))
 
-    def expunged_since(self, since: int) -> Sequence[int]:
-        """Return the UIDs expunged after a mod-sequence, ascending."""
+    def expunged_since(self, since: int) -> Sequence[int] | None:
+        """Return the UIDs expunged after a mod-sequence, ascending; None where that is forgotten."""
+        if since < self.forgotten_mod_seq:
+            return None
         return sorted(uid for mod_seq, uid in self.expunged if mod_seq > since)
+
+    def forget_expunged(self, kept: int) -> None:
+        """Forget which messages were expunged, but the last ones."""
+        if len(self.expunged) > kept:
+            self.forgotten_mod_seq = self.expunged[-kept - 1][0]
+            self.expunged = [each for each in self.expunged if each[0] > self.forgotten_mod_seq]
 
     def take_in(self, visible: Mapping[UUID, StoredEmail]) -> None:
         """Become what the tables say, in one step of the mod-sequence."""

@@ -34,6 +34,10 @@ from cybertemp_imap.store.writing import MailboxWriter, storable
 HASHED = "sha256:"
 """Tokens stored hashed begin so; the rest is hexadecimal."""
 
+EXPUNGED_DAYS = 90
+EXPUNGED_KEPT = 100_000
+"""How long, and of how many messages of a mailbox, it is remembered that they were expunged."""
+
 FLAGS_REMEMBERED = 10_000
 """Different flag lists whose parsed form is kept."""
 
@@ -73,9 +77,12 @@ class PostgresStore(MessageReader, MailboxWriter):
         await self.pool.stop()
 
     async def tidy(self) -> None:
-        """Clear away what connections that broke have left of messages on their way in, and INBOXes of old tokens."""
+        """Clear away unfinished messages, INBOXes of old tokens, and what was expunged long ago."""
         await self.pool.query(sql.TIDY, repeatable=True)
         await self.pool.query(sql.TIDY_LIMITED, repeatable=True)
+        after: int | None = 0
+        while after is not None:
+            ((after,),) = await self.pool.query(sql.FORGET_EXPUNGED, (after, EXPUNGED_DAYS, EXPUNGED_KEPT))
 
     def observe(self, observer: Observer) -> None:
         """Have changes by others told; see the interface."""
@@ -168,10 +175,13 @@ class PostgresStore(MessageReader, MailboxWriter):
         )
         return self._states(rows)
 
-    async def expunged_since(self, mailbox: MailboxRef, since: int) -> Sequence[int]:
+    async def expunged_since(self, mailbox: MailboxRef, since: int) -> Sequence[int] | None:
         """Return expunged UIDs; see the interface."""
-        rows = await self.pool.query(sql.EXPUNGED_SINCE, (mailbox.user_id, mailbox.id, since), repeatable=True)
-        return [uid for (uid,) in rows]
+        key = (mailbox.user_id, mailbox.id)
+        rows = await self.pool.query(sql.EXPUNGED_SINCE, (since, since, *key), repeatable=True)
+        if rows and rows[0][1]:
+            return None
+        return [uid for uid, _ in rows if uid is not None]
 
     async def claim_recent(self, mailbox: MailboxRef, *, claim: bool = True) -> int:
         """Return the first recent UID; see the interface."""

@@ -66,9 +66,9 @@ CHANGES = """
 """
 
 EXPUNGED_SINCE = """
-    SELECT x.uid
-    FROM imap.expunged x JOIN imap.held b ON b.id = x.mailbox_id
-    WHERE b.user_id = %s AND b.id = %s AND x.mod_seq > %s
+    SELECT x.uid, b.forgotten_mod_seq > %s
+    FROM imap.held b LEFT JOIN imap.expunged x ON x.mailbox_id = b.id AND x.mod_seq > %s
+    WHERE b.user_id = %s AND b.id = %s
     ORDER BY x.uid
 """
 
@@ -208,6 +208,8 @@ TIDY = """
 """
 
 TIDY_LIMITED = "SELECT imap.tidy_limited()"
+
+FORGET_EXPUNGED = "SELECT imap.forget_expunged(%s, make_interval(days => %s), %s)"
 
 APPEND = """
     SELECT uid FROM imap.append(%s, %s, %s::uuid[], %s::bigint[], %s::timestamptz[], %s::text[], %s::text[],
