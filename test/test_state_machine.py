@@ -27,7 +27,7 @@ from test.mailbox_ledger import Ledger
 from test.replaying import HungUp, Session
 from test.two_servers import Owner, TwoServersTestCase
 
-EXAMPLES = 25
+EXAMPLES = 20
 STEPS = 40
 
 SENDERS = ("a@one.example", "Bee <b@two.example>", "c@two.example")
