@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Protocol
 
-from cybertemp_imap.store import statements as sql
-from test.mail_truth import Tables
 from test.replaying import Contents
 
-KEPT_POINTS = 12
+KEPT_POINTS = 6
 """Earlier states from which changes are asked for."""
+
+
+class Changes(Protocol):
+    """What is said to have changed in a mailbox."""
+
+    def changed(self, mailbox: int, since: int) -> dict[int, int]:
+        """Return the mod-sequences, by UID, of messages changed since a mod-sequence."""
+
+    def expunged(self, mailbox: int, since: int) -> set[int]:
+        """Return the UIDs expunged since a mod-sequence."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +39,7 @@ class Ledger:
     """
 
     number: int
+    told: Changes
     subjects: dict[int, str] = field(default_factory=dict)
     present: frozenset[int] = frozenset()
     uid_next: int = 1
@@ -51,33 +61,28 @@ class Ledger:
         assert uid_next >= self.uid_next, f"UIDNEXT falls from {self.uid_next} to {uid_next}"
         self.uid_next = uid_next
 
-    def keep_point(self, tables: Tables, mod_seq: int, contents: Contents) -> None:
+    def keep_point(self, mod_seq: int, contents: Contents) -> None:
         """Remember the present state; check that HIGHESTMODSEQ did not fall, and rose with every change."""
         assert mod_seq >= self.mod_seq, f"HIGHESTMODSEQ falls from {self.mod_seq} to {mod_seq}"
         if self.points and self.points[-1].mod_seq == mod_seq:
             assert self.points[-1].contents == contents, "there are changes without a mod-sequence"
             return
         self.mod_seq = mod_seq
-        changes = self._changes(tables, 0)
+        changes = self.told.changed(self.number, 0)
         point = Point(mod_seq, dict(contents), changes, frozenset(self.subjects) - set(contents))
         # The first one stays; of the others, the latest.
         self.points[1 : len(self.points) - KEPT_POINTS + 2] = []
         self.points.append(point)
 
-    def check_changes(self, tables: Tables, contents: Contents) -> None:
+    def check_changes(self, contents: Contents) -> None:
         """From every point remembered, ask for the changes since: they are exactly those there were."""
-        now = self._changes(tables, 0)
+        now = self.told.changed(self.number, 0)
         assert set(now) == set(contents)
         for point in self.points:
-            changes = self._changes(tables, point.mod_seq)
+            changes = self.told.changed(self.number, point.mod_seq)
             differing = {uid for uid in contents if contents[uid] != point.contents.get(uid)}
             assert differing <= set(changes), f"since {point.mod_seq}, nothing is told of {differing - set(changes)}"
             assert changes == {uid: at for uid, at in now.items() if point.mod_seqs.get(uid) != at}
-            rows = tables.execute(sql.EXPUNGED_SINCE, tables.user, self.number, point.mod_seq)
-            gone = {uid for (uid,) in rows}
+            gone = self.told.expunged(self.number, point.mod_seq)
             assert set(point.contents) - set(contents) <= gone, f"since {point.mod_seq}, some went untold"
             assert not gone & (set(contents) | point.gone), f"since {point.mod_seq}, too much is told to be gone"
-
-    def _changes(self, tables: Tables, since: int) -> dict[int, int]:
-        rows = tables.execute(sql.CHANGES, tables.user, self.number, since, 0, 1_000_000)
-        return {uid: mod_seq for uid, _, mod_seq in rows}

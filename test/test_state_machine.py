@@ -325,8 +325,8 @@ class Mailboxes(RuleBasedStateMachine):
         ledger = self.ledger(session)
         _, uid_next, mod_seq = self.tables.head(session.name)
         ledger.announce(uid_next)
-        ledger.keep_point(self.tables, mod_seq, session.contents)
-        ledger.check_changes(self.tables, session.contents)
+        ledger.keep_point(mod_seq, session.contents)
+        ledger.check_changes(session.contents)
 
     def hear_all(self, session: Session) -> None:
         """Wait until an idling session was told all that there is."""
@@ -350,7 +350,7 @@ class Mailboxes(RuleBasedStateMachine):
         assert session.name is not None
         key = session.name, session.uid_validity
         if key not in self.ledgers:
-            self.ledgers[key] = Ledger(self.tables.head(session.name)[0])
+            self.ledgers[key] = Ledger(self.tables.head(session.name)[0], self.owner)
         return self.ledgers[key]
 
     @noted

@@ -4,15 +4,24 @@ from __future__ import annotations
 
 import itertools
 import secrets
+from collections.abc import Coroutine
 from dataclasses import dataclass
+from typing import Any, TypeVar
 from uuid import UUID, uuid4
 
 import psycopg2
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred
+from twisted.internet.threads import blockingCallFromThread
 
+from cybertemp_imap.store.interface import MailboxRef
+from cybertemp_imap.store.postgres import PostgresStore
 from test.clients.case import ClientTestCase
 from test.mail_truth import Tables
 from test.postgres import create_database, drop_database
 from test.replaying import Session
+
+T = TypeVar("T")
 
 _numbers = itertools.count(1)
 
@@ -27,6 +36,7 @@ class Owner:
     email: str
     token: str
     number: int
+    store: PostgresStore
 
     @property
     def account(self) -> str:
@@ -45,6 +55,23 @@ class Owner:
         """Return another program's connection to the database."""
         return Tables(self.dsn, self.user)
 
+    def changed(self, mailbox: int, since: int) -> dict[int, int]:
+        """Return the mod-sequences, by UID, of messages that the store says to have changed; blocks."""
+        states = waited_for(self.store.changes(MailboxRef(self.user, mailbox), since, 0, 1_000_000))
+        return {state.uid: state.mod_seq for state in states}
+
+    def expunged(self, mailbox: int, since: int) -> set[int]:
+        """Return the UIDs that the store says to have been expunged since a mod-sequence; blocks."""
+        uids = waited_for(self.store.expunged_since(MailboxRef(self.user, mailbox), since))
+        assert uids is not None, "the store has forgotten what was expunged"
+        return set(uids)
+
+
+def waited_for(work: Coroutine[Any, Any, T]) -> T:
+    """Do work in the reactor's thread, from another one, and wait for its end."""
+    result: T = blockingCallFromThread(reactor, lambda: Deferred.fromCoroutine(work))  # type: ignore[arg-type]
+    return result
+
 
 class TwoServersTestCase(ClientTestCase):
     """Two servers in this process, wired as the service does."""
@@ -56,11 +83,15 @@ class TwoServersTestCase(ClientTestCase):
         self.dsn = create_database()
         self.addCleanup(drop_database, self.dsn)
         self.ports = (await self.serve(), await self.serve())
+        self.store = PostgresStore(self.dsn, pool_size=1)
+        await self.store.pool.start()
+        self.addCleanup(lambda: Deferred.fromCoroutine(self.store.stop()))
 
     def account(self, *words: str) -> Owner:
         """Make an account that has these addresses; blocks."""
-        owner = Owner(self.dsn, self.ports, uuid4(), "", secrets.token_hex(8), next(_numbers))
-        owner = Owner(self.dsn, self.ports, owner.user, owner.address("user"), owner.token, owner.number)
+        number = next(_numbers)
+        email = f"user{number}@example.com"
+        owner = Owner(self.dsn, self.ports, uuid4(), email, secrets.token_hex(8), number, self.store)
         with psycopg2.connect(self.dsn) as connection, connection.cursor() as cursor:
             cursor.execute(
                 "INSERT INTO users (id, email, subscription_status) VALUES (%s, %s, 'active')",
