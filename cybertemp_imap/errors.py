@@ -43,6 +43,7 @@ class Refusal(Enum):
     EXPUNGE_ISSUED = ("NO", "EXPUNGEISSUED", "Some of the messages were expunged.")
     BAD_CHARSET = ("NO", "BADCHARSET (US-ASCII UTF-8)", "Searching is possible in US-ASCII and UTF-8.")
     UNKNOWN_CONTENT_ENCODING = ("NO", "UNKNOWN-CTE", "The content encoding of a part is not known.")
+    EIGHT_BIT_HEADER = ("NO", "CANNOT", "A header with 8-bit characters needs UTF8=ACCEPT to be enabled.")
     TOO_BIG = ("NO", "TOOBIG", "The message is too big.")
     # Limits and faults
     LIMIT = ("NO", "LIMIT", "The command needs more than the server allows.")

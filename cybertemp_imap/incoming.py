@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
 from cybertemp_imap.mime.parse import Part, parse
+from cybertemp_imap.mime.recode import Recoder
 from cybertemp_imap.mime.text import header_texts, part_text
 from cybertemp_imap.store.interface import NewMessage, Store
 
@@ -24,13 +25,14 @@ SMALL_HEAD = 16 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """The decoded fields of a message, as the columns of ``emails`` have them."""
+    """The decoded fields of a message, as the columns of ``emails`` have them; whether its header is all ASCII."""
 
     subject: str
     body: str
     html: str | None
     from_addr: str
     to_addrs: tuple[str, ...]
+    ascii_header: bool
 
 
 _BARE_LF = re.compile(rb"(?<!\r)\n")
@@ -39,22 +41,27 @@ _BARE_LF = re.compile(rb"(?<!\r)\n")
 class Incoming:
     """One message on its way into a store, piece by piece, with every line end made CRLF.
 
-    ``head`` is its beginning, at most ``head_limit`` octets; ``size`` counts what went to the store.
+    ``head`` is its beginning, at most ``head_limit`` octets; ``size`` counts what went to the store. Of a message that
+    is ``binary``, parts that are marked so are encoded on the way (RFC 3516 section 4.4).
     """
 
-    def __init__(self, store: Store, head_limit: int = HEAD) -> None:
+    def __init__(self, store: Store, head_limit: int = HEAD, binary: bool = False) -> None:
         self.id: UUID = uuid4()
         self._head_limit = head_limit
         self.size = 0
         self.head = b""
         self.has_nul = False
         self._store = store
+        self._recoder = Recoder() if binary else None
         self._pieces = 0
         self._waiting = bytearray()
         self._return = b""
 
     async def take(self, octets: bytes) -> None:
         """Take octets as they came."""
+        await self._keep(octets if self._recoder is None else self._recoder.feed(octets))
+
+    async def _keep(self, octets: bytes) -> None:
         self.has_nul = self.has_nul or b"\0" in octets
         # A line end may be cut between two chunks.
         fixed = _BARE_LF.sub(b"\r\n", self._return + octets)[len(self._return) :]
@@ -70,6 +77,8 @@ class Incoming:
 
     async def finish(self) -> None:
         """Give the rest to the store."""
+        if self._recoder is not None:
+            await self._keep(self._recoder.finish())
         if self._waiting:
             piece = bytes(self._waiting)
             self._waiting.clear()
@@ -105,6 +114,7 @@ def read_letter(message: bytes) -> Letter:
         html=None if html is None else part_text(message, html),
         from_addr=_joined(header, b"From"),
         to_addrs=tuple(address.strip() for text in header_texts(header, b"To") for address in text.split(",")),
+        ascii_header=header.isascii(),
     )
 
 

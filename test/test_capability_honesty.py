@@ -146,6 +146,15 @@ def _append_limit(client: Client) -> None:
     assert client.ok('LIST "" INBOX RETURN (STATUS (APPENDLIMIT))').data("STATUS")
 
 
+def _binary(client: Client) -> None:
+    """RFC 3516: NUL goes in by APPEND, and comes out by FETCH."""
+    message = b"Content-Transfer-Encoding: binary\r\n\r\na\0b"
+    client.ok(b"APPEND Drafts ~{%d+}\r\n%b" % (len(message), message))
+    client.ok("SELECT Drafts")
+    found = client.ok("FETCH * (BINARY.PEEK[1] BINARY.SIZE[1])").fetched()
+    assert list(found.values())[0] == {b"BINARY[1]": b"a\0b", b"BINARY.SIZE[1]": 3}
+
+
 def _status_size(client: Client) -> None:
     """RFC 8438: the sum of RFC822.SIZE."""
     size = client.ok(f"STATUS {MINE} (SIZE)").data("STATUS")[0][1]["SIZE"]
@@ -220,6 +229,7 @@ USES: dict[bytes, Callable[[Client], None]] = {
     b"MOVE": _move,
     b"MULTIAPPEND": _multiappend,
     b"CREATE-SPECIAL-USE": _create_special_use,
+    b"BINARY": _binary,
     b"STATUS=SIZE": _status_size,
     b"OBJECTID": _object_id,
     b"SAVEDATE": _save_date,
@@ -266,8 +276,6 @@ class CapabilityHonestyTests(WireTestCase):
         self.wire.deliver(1)
         client = self.wire.session(MINE)
         for command in (
-            "APPEND Drafts ~{1+}\r\nx",
-            "APPEND Drafts UTF8 (~{1+}\r\nx)",
             "REPLACE 1 Drafts {1+}\r\nx",
             "GETQUOTA x",
             "SETMETADATA x",

@@ -165,7 +165,7 @@ class _Scanner:
         part = Part(start, end, end, self.size)
         parent = self.open[-1] if self.open else None
         digest = parent is not None and parent.type == b"multipart" and parent.subtype == b"digest"
-        _describe(part, self.message[start:end], digest)
+        describe(part, self.message[start:end], digest)
         if parent is not None:
             parent.children.append(part)
         self.open.append(part)
@@ -290,7 +290,7 @@ def _common_prefix(texts: Collection[bytes]) -> bytes:
     return first[:size]
 
 
-def _describe(part: Part, header: bytes, digest: bool) -> None:
+def describe(part: Part, header: bytes, digest: bool) -> None:
     """Read the content fields of a part's header; the first of each name counts."""
     raw: dict[bytes, bytes] = {}
     for name, value in pick(header, _CONTENT):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cybertemp_imap.mime.header import subset
 from cybertemp_imap.mime.parse import Part
-from cybertemp_imap.mime.transfer import decode_transfer
+from cybertemp_imap.mime.transfer import KNOWN_ENCODINGS, decode_transfer
 from cybertemp_imap.protocol.command import BodySection, Section
 
 
@@ -44,6 +44,12 @@ def binary(message: bytes, root: Part, part: tuple[int, ...]) -> bytes | None:
     if decoded is None:
         raise UnknownEncoding
     return decoded
+
+
+def is_decodable(root: Part, part: tuple[int, ...]) -> bool:
+    """Whether :func:`binary` would not raise."""
+    found = find_part(root, part) if part else None
+    return found is None or bool(found.children) or found.encoding in KNOWN_ENCODINGS
 
 
 def find_part(root: Part, numbers: tuple[int, ...]) -> Part | None:

@@ -12,6 +12,8 @@ import re
 
 IDENTITIES = frozenset((b"", b"7bit", b"8bit", b"binary"))
 
+KNOWN_ENCODINGS = IDENTITIES | {b"base64", b"quoted-printable"}
+
 _NOT_BASE64 = bytes(
     octet for octet in range(256) if octet not in b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/="
 )

@@ -23,6 +23,7 @@ AFTER_LOGIN = (
     b"MOVE",
     b"MULTIAPPEND",
     b"CREATE-SPECIAL-USE",
+    b"BINARY",
     b"STATUS=SIZE",
     b"OBJECTID",
     b"SAVEDATE",

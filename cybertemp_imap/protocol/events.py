@@ -62,12 +62,14 @@ class ContinuationWanted:
 class LiteralStarted:
     """A literal of ``size`` octets is about to be streamed; where synchronizing, ContinuationWanted follows.
 
-    ``prefix`` is the command so far, up to the announcement, but at most PREFIX_OCTETS of it.
+    ``prefix`` is the command so far, up to the announcement, but at most PREFIX_OCTETS of it; ``binary``: whether it is
+    a literal8 (RFC 3516).
     """
 
     prefix: bytes
     size: int
     non_sync: bool
+    binary: bool = False
 
 
 @dataclass(frozen=True, slots=True)

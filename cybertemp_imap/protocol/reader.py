@@ -215,7 +215,7 @@ class CommandReader:
         if decision is LiteralDecision.STREAM:
             self._streamed.append((len(self._command), size))
             self._state = _State.STREAM if non_sync else _State.STREAM_ASKED
-            return LiteralStarted(prefix, size, non_sync)
+            return LiteralStarted(prefix, size, non_sync, line.startswith(b"~", start))
         self._literal_octets += size
         self._state = _State.LITERAL
         return _Signal.AGAIN if non_sync else ContinuationWanted(size)

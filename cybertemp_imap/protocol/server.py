@@ -104,8 +104,8 @@ class ImapServer(Connection):
                 await self._command(data, streamed)
             case ContinuationWanted():
                 self.sendContinuationRequest(b"Go ahead")
-            case LiteralStarted(prefix):
-                await self._begin_message(prefix)
+            case LiteralStarted(prefix, _, _, binary):
+                await self._begin_message(prefix, binary)
             case LiteralChunk(octets):
                 await self._take_octets(octets)
             case LiteralRefused(tag, _, _, non_sync):
@@ -129,13 +129,13 @@ class ImapServer(Connection):
             return LiteralDecision.ACCEPT
         return LiteralDecision.STREAM if size <= self.limits.append_limit else LiteralDecision.REFUSE
 
-    async def _begin_message(self, prefix: bytes) -> None:
+    async def _begin_message(self, prefix: bytes, binary: bool) -> None:
         """Before a message is sent, refuse one that could not be added."""
         tag = parse_tag(prefix)
         assert tag is not None
         self.tag = tag[0]
         try:
-            await append.begin(self, prefix)
+            await append.begin(self, prefix, binary)
         except (Refused, Bad, StoreUnavailable) as error:
             await self._abandon_messages(error)
 

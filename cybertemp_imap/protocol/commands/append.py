@@ -15,7 +15,7 @@ from twisted.internet.threads import deferToThreadPool
 from cybertemp_imap.errors import Refusal, Refused, StoreUnavailable
 from cybertemp_imap.incoming import HEAD, SMALL_HEAD, Incoming, Letter, read_letter
 from cybertemp_imap.protocol.command import Append, AppendMessage
-from cybertemp_imap.protocol.commands.names import mailbox_name
+from cybertemp_imap.protocol.commands.names import mailbox_name, utf8_enabled
 from cybertemp_imap.protocol.commands.store import usable_flags
 from cybertemp_imap.protocol.grammar.append import destination
 from cybertemp_imap.protocol.rule import Bad, Completion
@@ -52,23 +52,27 @@ async def _append(session: ImapServer, command: Append, incoming: Sequence[Incom
 
 
 async def _new_message(session: ImapServer, asked: AppendMessage, message: Incoming) -> NewMessage:
-    if asked.binary:
-        raise Bad("A message cannot be a literal8.")
-    if message.has_nul:
-        raise Bad("A message holds a NUL octet.")
-    if not message.size:
+    if not asked.size:
         # RFC 3502 section 6.3.11: this is how a client says that it wants none of them to be added.
         raise Refused(Refusal.CANNOT)
     await message.finish()
+    if message.has_nul and not asked.binary:
+        raise Bad("A message holds a NUL octet.")
+    if message.has_nul:
+        # NUL outside of what says that it is binary; it is not known how to encode it without changing what it means.
+        raise Refused(Refusal.UNKNOWN_CONTENT_ENCODING)
     pool = session.reactor.getThreadPool()
     letter: Letter = await deferToThreadPool(session.reactor, pool, read_letter, message.head)
+    if not letter.ascii_header and not utf8_enabled(session):
+        # RFC 6855 section 4: the client would be the next who cannot read it.
+        raise Refused(Refusal.EIGHT_BIT_HEADER)
     return message.as_new(letter, usable_flags(asked.flags), asked.internal_date)
 
 
-async def begin(session: ImapServer, prefix: bytes) -> None:
+async def begin(session: ImapServer, prefix: bytes, binary: bool) -> None:
     """Begin to take a message, if there is a mailbox for it; raises NO_SUCH_DESTINATION before it is asked for.
 
-    ``prefix`` is the command up to the message.
+    ``prefix`` is the command up to the message, which is ``binary`` as a literal8 (RFC 3516).
     """
     if len(session.incoming) >= MESSAGES:
         raise Refused(Refusal.LIMIT)
@@ -81,7 +85,7 @@ async def begin(session: ImapServer, prefix: bytes) -> None:
         await _target(session, raw_name)
     # What is held of all messages of a command is bounded, however many there are.
     room = HEAD - sum(len(message.head) for message in session.incoming)
-    session.incoming.append(Incoming(session.user.store, max(room, SMALL_HEAD)))
+    session.incoming.append(Incoming(session.user.store, max(room, SMALL_HEAD), binary))
 
 
 async def _target(session: ImapServer, raw_name: bytes) -> SharedMailbox:

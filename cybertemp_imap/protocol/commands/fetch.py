@@ -58,8 +58,11 @@ async def _send(session: ImapServer, plan: Plan, uids: Sequence[int]) -> bool:
     """
     mailbox = session.mailbox
     found = 0
-    refused: Refused | None = None
-    async for page in ahead(_pages(mailbox, plan, uids)):
+    all_possible = True
+    async for read in ahead(_pages(mailbox, plan, uids)):
+        # What cannot be answered has not been read by anybody: it is sorted out before \Seen is set.
+        page = [material for material in read if plan.is_possible(material)]
+        all_possible = all_possible and len(page) == len(read)
         if plan.sets_seen:
             await _set_seen(mailbox, plan, page)
         for material in page:
@@ -67,17 +70,13 @@ async def _send(session: ImapServer, plan: Plan, uids: Sequence[int]) -> bool:
             if seq is None or flags is None:
                 continue
             found += 1
-            try:
-                session.outlet.write(plan.response(seq, flags, material))
-            except Refused as reason:
-                refused = reason
-                continue
+            session.outlet.write(plan.response(seq, flags, material))
             if plan.tells_flags:
                 mailbox.view.told_flags((material.uid,))
             await session.outlet.ready()
         plan.newly_seen.clear()
-    if refused is not None:
-        raise refused
+    if not all_possible:
+        raise Refused(Refusal.UNKNOWN_CONTENT_ENCODING)
     return found == len(uids)
 
 

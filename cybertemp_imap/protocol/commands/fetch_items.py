@@ -9,11 +9,10 @@ from functools import cached_property, partial
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from cybertemp_imap.errors import Refusal, Refused
 from cybertemp_imap.messages import FlagSet
 from cybertemp_imap.mime.header import subset
 from cybertemp_imap.mime.parse import Part, parse
-from cybertemp_imap.mime.section import UnknownEncoding, binary, section
+from cybertemp_imap.mime.section import binary, is_decodable, section
 from cybertemp_imap.protocol import strings
 from cybertemp_imap.protocol.command import Attribute, BodySection, Section
 from cybertemp_imap.protocol.date import format_date_time
@@ -88,6 +87,7 @@ class Plan:
         self.needs_source = any(not _of_header(wanted) for wanted in sections)
         self.needs_header = bool(sections) and not self.needs_source
         self.sets_seen = not mailbox.read_only and any(not wanted.peek for wanted in sections)
+        self._decoded = {item.part for item in items if isinstance(item, BodySection) and item.name != "BODY"}
         self._printers = [self._printer(item) for item in items]
 
     # -- reading ------------------------------------------------------------------------------------------------------
@@ -110,6 +110,10 @@ class Plan:
                     setattr(found[uid], name, value)
                 there.intersection_update(uid for uid, _ in read)
         return [found[uid] for uid in uids if uid in there]
+
+    def is_possible(self, material: Material) -> bool:
+        """Tell whether everything asked for can be decoded (UNKNOWN-CTE, RFC 3516 section 4.3)."""
+        return all(is_decodable(material.root, part) for part in self._decoded)
 
     # -- printing -----------------------------------------------------------------------------------------------------
 
@@ -232,10 +236,7 @@ def _octets(wanted: BodySection, material: Material) -> bytes | None:
 
 def _decoded(wanted: BodySection, material: Material) -> bytes | None:
     assert material.source is not None
-    try:
-        return binary(material.source, material.root, wanted.part)
-    except UnknownEncoding:
-        raise Refused(Refusal.UNKNOWN_CONTENT_ENCODING) from None
+    return binary(material.source, material.root, wanted.part)
 
 
 def _cut(octets: bytes | None, partial_: tuple[int, int] | None) -> bytes | None:
