@@ -100,6 +100,14 @@ class Account:
             return await self.store.limited_inbox(self.identity.user_id, self.identity.token_id)
         return await self.store.find_mailbox(self.identity.user_id, *key)
 
+    async def exists(self, name: str) -> bool:
+        """Tell whether there is a mailbox of this name."""
+        try:
+            await self.find(name)
+        except Refused:
+            return False
+        return True
+
     async def shared(self, name: str) -> SharedMailbox:
         """Return what the process knows of a mailbox that messages are to be put into; raises NO_SUCH_MAILBOX."""
         self.reach.check_change()

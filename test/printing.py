@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from cybertemp_imap.protocol import command as c
 from cybertemp_imap.protocol import search_key as sk
 from cybertemp_imap.protocol.date import format_date, format_date_time
+from cybertemp_imap.protocol.tokens import is_utf8
 
 Choose = Callable[[int], int]
 """``choose(n)`` gives one of 0 … n-1."""
@@ -37,7 +38,7 @@ class Printer:
 
     def string(self, octets: bytes) -> bytes:
         """A quoted string or a literal."""
-        if self.choose(2) == 0 and not re.search(rb"[\x00\r\n]", octets):
+        if self.choose(2) == 0 and is_utf8(octets) and not re.search(rb"[\x00\r\n]", octets):
             return b'"' + octets.replace(b"\\", b"\\\\").replace(b'"', b'\\"') + b'"'
         return self.literal(octets)
 

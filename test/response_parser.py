@@ -8,7 +8,7 @@ tuples.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -45,9 +45,12 @@ class Response:
     raw: bytes = field(default=b"", compare=False)
 
 
-def parse_responses(data: bytes) -> list[Response]:
-    """Read all responses; what is not whole at the end is malformed too."""
-    scanner = Scanner(data)
+def parse_responses(data: bytes, enabled: Iterable[bytes] = ()) -> list[Response]:
+    """Read all responses; what is not whole at the end is malformed too.
+
+    ``enabled`` is what was enabled before (upper case); what ENABLED names counts from there on.
+    """
+    scanner = Scanner(data, enabled)
     found = []
     while not scanner.at_end:
         start = scanner.pos
@@ -152,6 +155,7 @@ def _enabled(scanner: Scanner) -> tuple[bytes, ...]:
     found = []
     while scanner.take(b" "):
         found.append(scanner.atom())
+    scanner.enabled.update(name.upper() for name in found)
     return tuple(found)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import NoReturn, TypeVar
 
 T = TypeVar("T")
@@ -11,6 +11,7 @@ T = TypeVar("T")
 _ATOM = re.compile(rb"[!#$&'+,\-./0-9:;<=>?@A-Z\[^_`a-z|}~]+")
 _ASTRING = re.compile(rb"[!#$&'+,\-./0-9:;<=>?@A-Z\[\]^_`a-z|}~]+")
 _QUOTED = re.compile(rb'"((?:[^"\\\r\n\x00\x80-\xff]|\\["\\])*)"')
+_QUOTED_UTF8 = re.compile(rb'"((?:[^"\\\r\n\x00]|\\["\\])*)"')
 _LITERAL = re.compile(rb"\{(0|[1-9]\d*)\}\r\n")
 _LITERAL8 = re.compile(rb"~\{(0|[1-9]\d*)\}\r\n")
 _OBJECT_ID = re.compile(rb"[A-Za-z0-9_-]{1,255}")
@@ -23,11 +24,20 @@ class Malformed(ValueError):
 
 
 class Scanner:
-    """A position in octets. Every method reads one thing and moves past it, or raises :class:`Malformed`."""
+    """A position in octets. Every method reads one thing and moves past it, or raises :class:`Malformed`.
 
-    def __init__(self, data: bytes) -> None:
+    ``enabled`` is what the client has enabled (RFC 5161), upper case.
+    """
+
+    def __init__(self, data: bytes, enabled: Iterable[bytes] = ()) -> None:
         self.data = data
         self.pos = 0
+        self.enabled = set(enabled)
+
+    @property
+    def utf8(self) -> bool:
+        """Whether quoted strings may hold UTF-8 (RFC 6855 section 3, RFC 9051 appendix A)."""
+        return not self.enabled.isdisjoint((b"UTF8=ACCEPT", b"IMAP4REV2"))
 
     @property
     def at_end(self) -> bool:
@@ -103,8 +113,9 @@ class Scanner:
 
     def string(self) -> bytes:
         """Read a quoted string or a literal."""
-        match = _QUOTED.match(self.data, self.pos)
+        match = (_QUOTED_UTF8 if self.utf8 else _QUOTED).match(self.data, self.pos)
         if match is not None:
+            self._check_utf8(match[1])
             self.pos = match.end()
             return re.sub(rb"\\(.)", rb"\1", match[1])
         octets = self._literal(_LITERAL)
@@ -113,6 +124,12 @@ class Scanner:
         if b"\0" in octets:
             self.fail("a literal holds NUL")
         return octets
+
+    def _check_utf8(self, octets: bytes) -> None:
+        try:
+            octets.decode("utf-8")
+        except UnicodeDecodeError:
+            self.fail("a quoted string is not UTF-8")
 
     def _literal(self, pattern: re.Pattern[bytes]) -> bytes | None:
         match = pattern.match(self.data, self.pos)

@@ -152,7 +152,7 @@ def _binary(client: Client) -> None:
     client.ok(b"APPEND Drafts ~{%d+}\r\n%b" % (len(message), message))
     client.ok("SELECT Drafts")
     found = client.ok("FETCH * (BINARY.PEEK[1] BINARY.SIZE[1])").fetched()
-    assert list(found.values())[0] == {b"BINARY[1]": b"a\0b", b"BINARY.SIZE[1]": 3}
+    assert next(iter(found.values())) == {b"BINARY[1]": b"a\0b", b"BINARY.SIZE[1]": 3}
 
 
 def _status_size(client: Client) -> None:
@@ -174,6 +174,15 @@ def _save_date(client: Client) -> None:
     client.ok(f"SELECT {MINE}")
     assert client.ok("FETCH 1 SAVEDATE").fetched()[1][b"SAVEDATE"] is not None
     assert client.ok("SEARCH SAVEDATESUPPORTED SAVEDSINCE 1-Jan-2000").data("SEARCH") == [(1,)]
+
+
+def _utf8_accept(client: Client) -> None:
+    """RFC 6855: names in UTF-8, and messages with UTF-8 in their header."""
+    assert client.ok("ENABLE UTF8=ACCEPT").data("ENABLED") == [(b"UTF8=ACCEPT",)]
+    client.command('CREATE "Gr\u00fc\u00dfe"')
+    assert client.ok('LIST "" "Gr\u00fc*"').data("LIST")[0]["name"] == "Gr\u00fc\u00dfe".encode()
+    message = "Subject: Gr\u00fc\u00dfe\r\n\r\n"
+    client.ok(f'APPEND "Gr\u00fc\u00dfe" UTF8 (~{{{len(message.encode())}+}}\r\n{message})')
 
 
 def _sasl_ir(client: Client) -> None:
@@ -233,6 +242,7 @@ USES: dict[bytes, Callable[[Client], None]] = {
     b"STATUS=SIZE": _status_size,
     b"OBJECTID": _object_id,
     b"SAVEDATE": _save_date,
+    b"UTF8=ACCEPT": _utf8_accept,
     b"APPENDLIMIT=26214400": _append_limit,
 }
 NEEDS_LOGIN = frozenset({b"IMAP4rev1", b"LITERAL+", b"ENABLE"})
@@ -290,4 +300,4 @@ class CapabilityHonestyTests(WireTestCase):
             "STATUS INBOX (HIGHESTMODSEQ)",
         ):
             self.assertNotEqual(client.command(command).status, "OK", command)
-        self.assertEqual(client.ok("ENABLE CONDSTORE QRESYNC UTF8=ACCEPT IMAP4rev2").data("ENABLED"), [()])
+        self.assertEqual(client.ok("ENABLE CONDSTORE QRESYNC IMAP4rev2").data("ENABLED"), [()])

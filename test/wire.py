@@ -116,6 +116,7 @@ class Client:
         self.wire = wire
         self.transport = transport
         self._seen = 0
+        self._enabled: set[bytes] = set()
         self._tags = 0
 
     @property
@@ -147,7 +148,9 @@ class Client:
 
     def responses(self) -> list[Response]:
         """Return the responses that came since the last time."""
-        return parse_responses(self.take())
+        found = parse_responses(self.take(), self._enabled)
+        self._enabled.update(name.upper() for each in found if each.name == b"ENABLED" for name in each.data)
+        return found
 
     def command(self, text: str | bytes, chunk: int | None = None) -> Answer:
         """Send a command, with a tag before and a line end after it, and return the answer."""

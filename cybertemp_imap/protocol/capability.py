@@ -27,6 +27,7 @@ AFTER_LOGIN = (
     b"STATUS=SIZE",
     b"OBJECTID",
     b"SAVEDATE",
+    b"UTF8=ACCEPT",
 )
 
 

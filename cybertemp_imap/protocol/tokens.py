@@ -22,7 +22,7 @@ _ATOM = re.compile(rb'[^\x00-\x20(){%*"\\\]\x7f-\xff]++')
 _ASTRING_ATOM = re.compile(rb'[^\x00-\x20(){%*"\\\x7f-\xff]++')
 _LIST_ATOM = re.compile(rb'[^\x00-\x20(){"\\\x7f-\xff]++')
 _FLAG = re.compile(rb'\\?[^\x00-\x20(){%*"\\\]\x7f-\xff]++')
-# RFC 9051 lets a quoted string hold UTF-8; what the octets mean is for whoever uses them.
+# A quoted string may hold UTF-8 (RFC 9051 section 4.3), and no other octets above 127 (RFC 6855 section 3).
 _QUOTED = re.compile(rb'"((?:[^"\\\r\n\x00]++|\\["\\])*+)"')
 _ESCAPE = re.compile(rb"\\(.)")
 _LITERAL = re.compile(rb"\{([0-9]++)\+?\}\r?\n")
@@ -41,6 +41,15 @@ class SyntaxFault(ValueError):
         super().__init__(text)
         self.text = text
         self.tag = tag
+
+
+def is_utf8(octets: bytes) -> bool:
+    """Whether octets are well-formed UTF-8."""
+    try:
+        octets.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 class Tokens:
@@ -138,6 +147,8 @@ class Tokens:
             raise SyntaxFault("Malformed quoted string")
         self.pos = match.end()
         text = match.group(1)
+        if not text.isascii() and not is_utf8(text):
+            raise SyntaxFault("A quoted string is not UTF-8")
         return _ESCAPE.sub(rb"\1", text) if b"\\" in text else text
 
     def announced(self) -> tuple[int, bytes | None]:

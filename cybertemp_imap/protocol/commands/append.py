@@ -91,7 +91,7 @@ async def begin(session: ImapServer, prefix: bytes, binary: bool) -> None:
 async def _target(session: ImapServer, raw_name: bytes) -> SharedMailbox:
     """Return the mailbox to add to; raises NO_SUCH_DESTINATION."""
     with _as_destination():
-        return await session.user.shared(mailbox_name(session, raw_name))
+        return await session.user.shared(await mailbox_name(session, raw_name))
 
 
 @contextlib.contextmanager

@@ -76,7 +76,7 @@ async def _done(session: ImapServer, work: Awaitable[Pairs]) -> Pairs:
 async def _target(session: ImapServer, raw: bytes) -> SharedMailbox:
     """Return the mailbox to put messages in; raises NO_SUCH_DESTINATION."""
     try:
-        return await session.user.shared(mailbox_name(session, raw))
+        return await session.user.shared(await mailbox_name(session, raw))
     except Refused as refused:
         if refused.refusal is Refusal.NO_SUCH_MAILBOX:
             raise Refused(Refusal.NO_SUCH_DESTINATION) from None

@@ -10,7 +10,7 @@ from cybertemp_imap.protocol.rule import Completion
 if TYPE_CHECKING:
     from cybertemp_imap.protocol.server import ImapServer
 
-CAN_BE_ENABLED: dict[str, tuple[str, ...]] = {}
+CAN_BE_ENABLED: dict[str, tuple[str, ...]] = {"UTF8=ACCEPT": ()}
 """What can be enabled, upper case, and what each of them enables besides, which ENABLED does not name."""
 
 

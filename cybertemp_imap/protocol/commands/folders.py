@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from cybertemp_imap.errors import Refusal, Refused
 from cybertemp_imap.naming import DELIMITER, SPECIAL_USES
 from cybertemp_imap.protocol.command import Create, Delete, Rename
-from cybertemp_imap.protocol.commands.names import mailbox_name
+from cybertemp_imap.protocol.commands.names import mailbox_name, new_mailbox_name
 from cybertemp_imap.protocol.object_id import mailbox_id
 from cybertemp_imap.protocol.rule import Completion
 
@@ -20,7 +20,7 @@ KNOWN_USES = {use.lower(): use for use in SPECIAL_USES.values()}
 async def run_create(session: ImapServer, command: Create) -> Completion:
     """Create a folder, and those above it that are not there yet."""
     # A client that ends the name with the delimiter says that it will create others below (RFC 9051 section 6.3.4).
-    name = mailbox_name(session, command.mailbox).removesuffix(DELIMITER)
+    name = new_mailbox_name(session, command.mailbox).removesuffix(DELIMITER)
     use = _special_use(command)
     try:
         made = await session.user.create_folder(name, use)
@@ -43,7 +43,7 @@ def _special_use(command: Create) -> str | None:
 
 async def run_delete(session: ImapServer, command: Delete) -> Completion:
     """Delete a folder with its messages."""
-    name = mailbox_name(session, command.mailbox)
+    name = await mailbox_name(session, command.mailbox)
     ref = await session.user.find(name)
     await session.user.delete_folder(name)
     if session.mbox is not None and session.mbox.shared.ref == ref:
@@ -53,6 +53,6 @@ async def run_delete(session: ImapServer, command: Delete) -> Completion:
 
 async def run_rename(session: ImapServer, command: Rename) -> Completion:
     """Rename a folder and all below it."""
-    destination = mailbox_name(session, command.destination).removesuffix(DELIMITER)
-    await session.user.rename_folder(mailbox_name(session, command.source), destination)
+    destination = new_mailbox_name(session, command.destination).removesuffix(DELIMITER)
+    await session.user.rename_folder(await mailbox_name(session, command.source), destination)
     return Completion("RENAME completed")

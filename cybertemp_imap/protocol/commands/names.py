@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from unicodedata import normalize
 
 from cybertemp_imap.errors import Refusal, Refused
 from cybertemp_imap.protocol.names import MailboxNameFault, decode_mailbox
@@ -16,8 +17,28 @@ def utf8_enabled(session: ImapServer) -> bool:
     return not session.enabled.isdisjoint({"UTF8=ACCEPT", "IMAP4REV2"})
 
 
-def mailbox_name(session: ImapServer, raw: bytes) -> str:
-    """Decode a mailbox name; raises BAD_MAILBOX_NAME."""
+async def mailbox_name(session: ImapServer, raw: bytes) -> str:
+    """Decode the name of a mailbox that is there, if it is any; raises BAD_MAILBOX_NAME.
+
+    Names that clients give are kept in NFC, so that one that is spelled otherwise is looked for as it is and then in
+    NFC (RFC 9051 section 5.1): other programs may have made folders of any spelling.
+    """
+    name = _decoded(session, raw)
+    normal = _normal(session, name)
+    return name if name == normal or await session.user.exists(name) else normal
+
+
+def new_mailbox_name(session: ImapServer, raw: bytes) -> str:
+    """Decode the name of a mailbox that is to be made; raises BAD_MAILBOX_NAME."""
+    return _normal(session, _decoded(session, raw))
+
+
+def _normal(session: ImapServer, name: str) -> str:
+    """Return a name in NFC, but where names are in modified UTF-7, which is kept to the letter (RFC 9051 A.1)."""
+    return normalize("NFC", name) if utf8_enabled(session) else name
+
+
+def _decoded(session: ImapServer, raw: bytes) -> str:
     try:
         return decode_mailbox(raw, utf8_enabled(session))
     except MailboxNameFault:

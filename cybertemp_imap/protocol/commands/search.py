@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from cybertemp_imap.errors import Refusal, Refused
 from cybertemp_imap.protocol import strings
 from cybertemp_imap.protocol.command import Search
-from cybertemp_imap.protocol.rule import Completion
+from cybertemp_imap.protocol.rule import Bad, Completion
 from cybertemp_imap.protocol.sequence import compact
 from cybertemp_imap.search import search
 
@@ -20,6 +20,9 @@ CHARSETS = (None, "US-ASCII", "UTF-8")
 
 async def run(session: ImapServer, command: Search) -> Completion:
     """Find messages and answer in the form asked for."""
+    if command.charset is not None and "UTF8=ACCEPT" in session.enabled:
+        # RFC 6855 section 3: all strings are UTF-8 then.
+        raise Bad("There is one charset only, UTF-8.")
     saves = command.returns is not None and "SAVE" in command.returns
     if command.charset not in CHARSETS:
         if saves:

@@ -26,7 +26,7 @@ async def run(session: ImapServer, command: Select) -> Completion:
     if session.mbox is not None:
         session.leave_mailbox()
         session.untagged(responses.status("OK", "The mailbox open before is closed.", "CLOSED"))
-    mailbox = await session.user.open(mailbox_name(session, command.mailbox), read_only=command.read_only)
+    mailbox = await session.user.open(await mailbox_name(session, command.mailbox), read_only=command.read_only)
     if session.outlet.closed:
         mailbox.close()
         return Completion("")

@@ -23,7 +23,7 @@ SUPPORTED = frozenset(
 async def run(session: ImapServer, command: Status) -> Completion:
     """Count what is in a mailbox without opening it."""
     check_items(command.items)
-    name = mailbox_name(session, command.mailbox)
+    name = await mailbox_name(session, command.mailbox)
     session.untagged(await status_line(session, name, command.items))
     return Completion("STATUS completed")
 

@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 
 async def run_subscribe(session: ImapServer, command: Subscribe) -> Completion:
     """Subscribe to a mailbox, which must exist."""
-    await session.user.set_subscribed(mailbox_name(session, command.mailbox), True)
+    await session.user.set_subscribed(await mailbox_name(session, command.mailbox), True)
     return Completion("SUBSCRIBE completed")
 
 
 async def run_unsubscribe(session: ImapServer, command: Unsubscribe) -> Completion:
     """Unsubscribe from a mailbox, or from a name that is there only as a subscription."""
-    await session.user.set_subscribed(mailbox_name(session, command.mailbox), False)
+    await session.user.set_subscribed(await mailbox_name(session, command.mailbox), False)
     return Completion("UNSUBSCRIBE completed")
