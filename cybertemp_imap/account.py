@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine, Iterable, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, NoReturn
+from weakref import WeakSet
 
 from twisted.internet.defer import Deferred
 from twisted.mail.imap4 import IAccount, IMailboxInfo, INamespacePresenter, MailboxException
 from zope.interface import implementer
 
-from cybertemp_imap.auth import Identity
+from cybertemp_imap.auth import Identity, Realm
 from cybertemp_imap.errors import Refusal, Refused
 from cybertemp_imap.mailbox import Mailbox
 from cybertemp_imap.naming import DELIMITER, INBOX, name_of
@@ -19,6 +20,7 @@ from cybertemp_imap.protocol.pattern import ListPattern
 from cybertemp_imap.reach import Key, Reach
 from cybertemp_imap.shared import SharedMailbox, SharedMailboxes
 from cybertemp_imap.store.interface import MailboxRef, StatusCounts, Store
+from cybertemp_imap.watch import SessionWatch
 
 
 @implementer(IMailboxInfo)
@@ -56,10 +58,30 @@ class Account:
     """The mailboxes of who has logged in. Errors of its coroutines are :class:`Refused` and ``StoreUnavailable``."""
 
     def __init__(self, identity: Identity, mailboxes: SharedMailboxes) -> None:
+        """``on_end``, where it is set, is called with the reason when the session must end."""
         self.identity = identity
-        self.reach = Reach(identity.user_id, identity.limits)
+        self.on_end: Callable[[Refusal], None] | None = None
+        self._reach = Reach(identity.user_id, identity.limits)
+        self._over: Refusal | None = None
+        self._opened: WeakSet[Mailbox] = WeakSet()
         self._mailboxes = mailboxes
         self._subscriptions: dict[str, bool] = {}
+
+    @property
+    def reach(self) -> Reach:
+        """What there is for the session; raises :class:`Refused` once it is over."""
+        if self._over is not None:
+            raise Refused(self._over)
+        return self._reach
+
+    def end(self, reason: Refusal) -> None:
+        """Let the session do nothing any more, in its mailboxes too, and have it told."""
+        if self._over is None:
+            self._over = reason
+            for mailbox in self._opened:
+                mailbox.end(reason)
+            if self.on_end is not None:
+                self.on_end(reason)
 
     @property
     def store(self) -> Store:
@@ -173,11 +195,15 @@ class Account:
     async def open(self, name: str, *, read_only: bool) -> Mailbox:
         """Open a mailbox by its name, up to date; a token that changes nothing has it for reading only."""
         shared = self._mailboxes.get(await self.find(name))
-        return await Mailbox.open(
+        mailbox = await Mailbox.open(
             shared,
             read_only=read_only or self.reach.limits.read_only,
             takes_messages=not self.reach.has_view(self.reach.key(name)),
         )
+        self._opened.add(mailbox)
+        if self._over is not None:
+            mailbox.end(self._over)
+        return mailbox
 
     async def status(self, mailbox: MailboxRef, *, with_size: bool) -> StatusCounts:
         """Count what is in a mailbox, up to date; raises NO_SUCH_MAILBOX when it has gone."""
@@ -281,6 +307,16 @@ class Account:
     def getUserNamespaces(self) -> list[tuple[str, str]] | None:
         """Return None: there are no namespaces of other users."""
         return None
+
+
+def watched_realm(watch: SessionWatch, mailboxes: SharedMailboxes) -> Realm:
+    """Return a realm whose accounts are watched for as long as their sessions last."""
+
+    def leave(account: object) -> None:
+        assert isinstance(account, Account)
+        watch.leave(account)
+
+    return Realm(lambda identity: watch.enter(Account(identity, mailboxes)), leave)
 
 
 def _as_mailbox_exception(doing: Coroutine[Any, Any, object]) -> Deferred[bool]:

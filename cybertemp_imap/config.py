@@ -81,6 +81,9 @@ class Settings:
     #: How often open mailboxes look for changes, should a notification be lost.
     poll_interval: float = _setting("IMAP_POLL_INTERVAL", forms.seconds(1, 3600), 60.0)
 
+    #: How often it is looked whether open sessions still have a right to be.
+    rights_interval: float = _setting("IMAP_RIGHTS_INTERVAL", forms.seconds(1, 3600), 30.0)
+
     #: A command line, without its literals, before and after login.
     login_line_limit: int = _setting("IMAP_LOGIN_LINE_LIMIT", forms.whole(1024, _MEBIBYTE), 8 * 1024)
     line_limit: int = _setting("IMAP_LINE_LIMIT", forms.whole(8192, 16 * _MEBIBYTE), 64 * 1024)

@@ -21,6 +21,10 @@ class Refusal(Enum):
     UNSUPPORTED_MECHANISM = ("NO", "CANNOT", "This authentication mechanism is not supported.")
     BAD_CREDENTIALS_ENCODING = ("BAD", None, "The authentication data is malformed.")
     AUTHENTICATION_CANCELLED = ("BAD", None, "Authentication cancelled.")
+    # The end of a session
+    TOKEN_REVOKED = ("NO", "NOPERM", "This token is not valid any more.")
+    SUBSCRIPTION_ENDED = ("NO", "NOPERM", "The account has no active subscription any more.")
+    RIGHTS_CHANGED = ("NO", "NOPERM", "What this token may do has changed; log in again.")
     # Mailboxes
     NO_SUCH_MAILBOX = ("NO", "NONEXISTENT", "There is no such mailbox.")
     NO_SUCH_DESTINATION = ("NO", "TRYCREATE", "There is no such mailbox; it can be created.")

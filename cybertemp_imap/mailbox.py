@@ -17,6 +17,7 @@ from twisted.mail.imap4 import (
 )
 from zope.interface import implementer
 
+from cybertemp_imap.errors import Refusal, Refused
 from cybertemp_imap.incoming import Incoming, read_letter
 from cybertemp_imap.message import Message
 from cybertemp_imap.naming import DELIMITER
@@ -50,6 +51,7 @@ class Mailbox:
         self.shared = shared
         self.read_only = read_only
         self._takes_messages = takes_messages
+        self._over: Refusal | None = None
         self._attributes = tuple(attributes)
         self._listeners: list[Any] = []
         self._recent_claimed = 1
@@ -77,6 +79,7 @@ class Mailbox:
 
     async def poll(self) -> None:
         """Take in what others have done; raises NO_SUCH_MAILBOX when the mailbox is gone."""
+        self._check_open()
         await self.shared.refresh()
         await self._claim_recent()
 
@@ -115,7 +118,17 @@ class Mailbox:
         self._check_writable()
         return await self.shared.expunge(uids)
 
+    def end(self, reason: Refusal) -> None:
+        """Let the session do nothing with it any more: what reads and what changes raises :class:`Refused`."""
+        self._over = reason
+        self.shared.views.discard(self.view)
+
+    def _check_open(self) -> None:
+        if self._over is not None:
+            raise Refused(self._over)
+
     def _check_writable(self) -> None:
+        self._check_open()
         if self.read_only:
             raise ReadOnlyMailbox
 
@@ -230,6 +243,7 @@ class Mailbox:
         return Deferred.fromCoroutine(self._fetch(self._stock_uids(messages, uid)))
 
     async def _fetch(self, uids: Sequence[int]) -> list[tuple[int, Message]]:
+        self._check_open()
         store, ref = self.shared.store, self.shared.ref
         dates = {uid: internal for uid, internal, _ in await store.saved_dates(ref, uids)}
         found: list[tuple[int, Message]] = []
@@ -284,6 +298,7 @@ class Mailbox:
     async def _search(self, key: SearchKey) -> list[int]:
         from cybertemp_imap.search import search
 
+        self._check_open()
         return [position + 1 for position in await search(self, key)]
 
     def close(self) -> Deferred[None]:

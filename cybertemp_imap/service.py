@@ -24,8 +24,8 @@ from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from cybertemp_imap.account import Account
-from cybertemp_imap.auth import Realm, TokenChecker
+from cybertemp_imap.account import watched_realm
+from cybertemp_imap.auth import TokenChecker
 from cybertemp_imap.config import Settings
 from cybertemp_imap.embedded import EmbeddedPostgres
 from cybertemp_imap.listening import Gate, Places, not_bound, reading
@@ -38,6 +38,7 @@ from cybertemp_imap.shared import SharedMailboxes
 from cybertemp_imap.store import migrations
 from cybertemp_imap.store.postgres import PostgresStore
 from cybertemp_imap.upkeep import Upkeep
+from cybertemp_imap.watch import SessionWatch
 
 
 class Startable(Protocol):
@@ -65,9 +66,11 @@ def build_factory(settings: Settings, dsn: str) -> tuple[Startable, Factory]:
         folder_quota=settings.folder_quota,
     )
     mailboxes = SharedMailboxes(store)
-    portal = Portal(Realm(lambda identity: Account(identity, mailboxes)), [TokenChecker(store)])
+    watch = SessionWatch(store)
+    portal = Portal(watched_realm(watch, mailboxes), [TokenChecker(store)])
     limits = Limits(**{field.name: getattr(settings, field.name) for field in dataclasses.fields(Limits)})
-    return Upkeep(store, mailboxes, settings.poll_interval, reactor), ImapFactory(portal, limits)
+    rounds = [(settings.rights_interval, watch.check), (settings.rights_interval, mailboxes.leave_gone)]
+    return Upkeep(store, mailboxes, settings.poll_interval, reactor, rounds), ImapFactory(portal, limits)
 
 
 class ImapService(MultiService):

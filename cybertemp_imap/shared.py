@@ -264,6 +264,13 @@ class SharedMailboxes:
             if shared.views:
                 await shared.look()
 
+    async def leave_gone(self) -> None:
+        """Have sessions told whose mailbox was gone already when they last could have found out, or left it."""
+        for shared in list(self._open.values()):
+            for view in list(shared.views) if shared.gone else ():
+                if view.on_gone is not None:
+                    view.on_gone()
+
     def _changed_here(self, number: int) -> None:
         self.changed([number])
 

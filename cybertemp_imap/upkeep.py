@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred
@@ -14,6 +14,10 @@ from cybertemp_imap.shared import SharedMailboxes
 
 TIDY_INTERVAL = 3600.0
 """Seconds between two times of clearing away."""
+
+
+Round = tuple[float, Callable[[], Coroutine[Any, Any, None]]]
+"""Seconds between two times of doing something, and what."""
 
 
 class TidyStore(Protocol):
@@ -34,13 +38,18 @@ class Upkeep:
 
     _log = Logger()
 
-    def __init__(self, store: TidyStore, mailboxes: SharedMailboxes, poll_interval: float, reactor: Any) -> None:
-        """Open mailboxes are looked at every ``poll_interval`` seconds."""
+    def __init__(
+        self,
+        store: TidyStore,
+        mailboxes: SharedMailboxes,
+        poll_interval: float,
+        reactor: Any,
+        rounds: Sequence[Round] = (),
+    ) -> None:
+        """Open mailboxes are looked at every ``poll_interval`` seconds; ``rounds`` are what else is to be done."""
         self._store = store
-        self._rounds = [
-            (poll_interval, self._repeated(mailboxes.poll, reactor)),
-            (TIDY_INTERVAL, self._repeated(store.tidy, reactor)),
-        ]
+        every = ((poll_interval, mailboxes.poll), (TIDY_INTERVAL, store.tidy), *rounds)
+        self._rounds = [(interval, self._repeated(work, reactor)) for interval, work in every]
 
     async def start(self) -> None:
         """Start the store, then the clock."""

@@ -48,7 +48,8 @@ class View:
     """One session's numbering of a mailbox.
 
     ``recent`` are the UIDs that are ``\\Recent`` in this session. ``on_news`` is called when others have changed the
-    mailbox; it is set while the session idles. ``told_mod_seq``: the session was told of every change up to it, so that
+    mailbox; it is set while the session idles. ``on_gone`` is called some time after the mailbox is gone, should
+    the session not have noticed by a command. ``told_mod_seq``: the session was told of every change up to it, so that
     it may be promised as HIGHESTMODSEQ (RFC 7162).
     """
 
@@ -58,6 +59,7 @@ class View:
         "_gone",
         "_messages",
         "_recent_told",
+        "on_gone",
         "on_news",
         "recent",
         "told_mod_seq",
@@ -69,6 +71,7 @@ class View:
         self.uids: Sequence[int] = messages.uids
         self.recent: set[int] = set()
         self.on_news: Callable[[], None] | None = None
+        self.on_gone: Callable[[], None] | None = None
         self.told_mod_seq = 0
         self._recent_told = 0
         self._gone: set[int] = set()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from cybertemp_imap.rules.rights import Objection, objection
+from cybertemp_imap.errors import Refusal
+from cybertemp_imap.rules.rights import Objection, end_of_session, objection
 from cybertemp_imap.store.interface import LoginRecord, TokenLimits
 
 NOW = datetime(2026, 7, 1, 12, tzinfo=UTC)
@@ -41,3 +43,37 @@ class ObjectionTests(SynchronousTestCase):
             record = LoginRecord(UUID(int=1), UUID(int=2), "me@example.com", expires_at, status, end)
             found = objection(record, TokenLimits(expires_at=limit), NOW)
             self.assertIs(found, expected, (expires_at, limit, status, end))
+
+
+USER, OTHER = UUID(int=2), UUID(int=3)
+GOOD = LoginRecord(UUID(int=1), USER, "me@example.com", AFTER, "active", None)
+EXPIRED_TOKEN = LoginRecord(UUID(int=1), USER, "me@example.com", NOW, "active", None)
+LAPSED_ACCOUNT = LoginRecord(UUID(int=1), USER, "me@example.com", AFTER, "canceled", None)
+NONE, READING, ADDRESS = TokenLimits(), TokenLimits(read_only=True), TokenLimits(frozenset({"a@b.example"}))
+
+ENDS = (
+    # limits at login, record now, limits now -> reason
+    (NONE, GOOD, NONE, None),
+    (ADDRESS, GOOD, ADDRESS, None),
+    (NONE, GOOD, TokenLimits(expires_at=AFTER), None),
+    (TokenLimits(expires_at=AFTER), GOOD, NONE, None),
+    (NONE, None, NONE, Refusal.TOKEN_REVOKED),
+    (NONE, replace(GOOD, user_id=OTHER), NONE, Refusal.TOKEN_REVOKED),
+    (NONE, EXPIRED_TOKEN, NONE, Refusal.TOKEN_EXPIRED),
+    (NONE, GOOD, TokenLimits(expires_at=NOW), Refusal.TOKEN_EXPIRED),
+    (NONE, LAPSED_ACCOUNT, NONE, Refusal.SUBSCRIPTION_ENDED),
+    (NONE, LAPSED_ACCOUNT, READING, Refusal.SUBSCRIPTION_ENDED),
+    (NONE, GOOD, READING, Refusal.RIGHTS_CHANGED),
+    (READING, GOOD, NONE, Refusal.RIGHTS_CHANGED),
+    (ADDRESS, GOOD, NONE, Refusal.RIGHTS_CHANGED),
+    (ADDRESS, GOOD, TokenLimits(frozenset()), Refusal.RIGHTS_CHANGED),
+)
+
+
+class EndOfSessionTests(SynchronousTestCase):
+    """Why a session ends, as a table."""
+
+    def test_table(self) -> None:
+        """What ends a login ends a session, and so does another token, user, or limit than it began with."""
+        for then, record, limits, expected in ENDS:
+            self.assertIs(end_of_session(USER, then, record, limits, NOW), expected, (then, record, limits))

@@ -16,13 +16,14 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import TestCase
 from zope.interface.verify import verifyClass, verifyObject
 
-from cybertemp_imap.account import Account, Listing
-from cybertemp_imap.auth import Identity, Realm, TokenChecker
+from cybertemp_imap.account import Account, Listing, watched_realm
+from cybertemp_imap.auth import Identity, TokenChecker
 from cybertemp_imap.mailbox import Mailbox
 from cybertemp_imap.message import Message, MessagePart
 from cybertemp_imap.mime.render import render
 from cybertemp_imap.shared import SharedMailboxes
 from cybertemp_imap.store.memory import MemoryStore
+from cybertemp_imap.watch import SessionWatch
 from test.store_contract import MINE, letter
 
 
@@ -69,13 +70,14 @@ class StockTests(TestCase):
     async def setUp(self) -> None:  # type: ignore[override]
         self.store = MemoryStore()
         self.user = self.store.add_user("me@example.com")
-        self.store.add_token(self.user, "secret")
+        self.token = self.store.add_token(self.user, "secret")
         self.store.add_address(self.user, MINE)
         self.rows = [letter(minutes=n, subject=f"Number {n}", html="<p>Hi</p>" if n == 2 else None) for n in range(3)]
         for row in self.rows:
             self.store.deliver(row)
         mailboxes = SharedMailboxes(self.store)
-        portal = Portal(Realm(lambda identity: Account(identity, mailboxes)), [TokenChecker(self.store)])
+        self.watch = SessionWatch(self.store)
+        portal = Portal(watched_realm(self.watch, mailboxes), [TokenChecker(self.store)])
         port = await TCP4ServerEndpoint(reactor, 0, interface="127.0.0.1").listen(StockFactory(portal))
         self.addCleanup(port.stopListening)
         endpoint = TCP4ClientEndpoint(reactor, "127.0.0.1", port.getHost().port)
@@ -122,6 +124,42 @@ class StockTests(TestCase):
         self.assertEqual(message["RFC822"].encode(), source)
         self.assertEqual(await self.client.fetchFlags("1"), {1: {"FLAGS": ["\\Seen"]}})
         await self.assertFailure(self.client.create("Work"), imap4.IMAP4Exception)
+
+    async def test_end_of_session(self) -> None:
+        """When the right to a session has ended it can do nothing any more, though a stock server is not told."""
+        await self.client.login(b"me@example.com", b"secret")
+        await self.client.select(MINE)
+        self.store.remove_token(self.token)
+        await self.watch.check()
+        for attempt in (
+            self.client.fetchMessage("1"),
+            self.client.search(imap4.Query(subject="number")),
+            self.client.addFlags("1", ["\\Deleted"]),
+            self.client.expunge(),
+            self.client.select("INBOX"),
+            self.client.status(MINE, "MESSAGES"),
+        ):
+            await self.assertFailure(attempt, imap4.IMAP4Exception)
+        self.flushLoggedErrors()
+        self.assertEqual(len(self.store.emails), len(self.rows))
+
+    async def test_limited(self) -> None:
+        """A limited token has what it is limited to, behind the stock server as behind ours."""
+        self.store.limit_token(self.token, [MINE], True)
+        self.store.add_address(self.user, "second@example.com")
+        await self.client.login(b"me@example.com", b"secret")
+        self.assertEqual({name for _, _, name in await self.client.list("", "*")}, {"INBOX", MINE})
+        self.assertEqual((await self.client.select(MINE))["READ-WRITE"], False)
+        await self.assertFailure(self.client.addFlags("1", ["\\Seen"]), imap4.IMAP4Exception)
+        await self.client.fetchMessage("1")
+        self.assertEqual(await self.client.fetchFlags("1"), {1: {"FLAGS": []}})
+        for name in ("second@example.com", "Archive", "nobody@example.com"):
+            await self.assertFailure(self.client.select(name), imap4.IMAP4Exception)
+        for name in (MINE, "INBOX"):
+            attempt = self.client.append(name, BytesIO(b"Subject: x\r\n\r\n"))
+            await self.assertFailure(attempt, imap4.IMAP4Exception)
+        self.flushLoggedErrors()
+        self.assertEqual(len(self.store.emails), len(self.rows))
 
     async def test_wrong_token(self) -> None:
         """A wrong token is refused."""

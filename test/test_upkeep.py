@@ -47,20 +47,25 @@ class ClockTests(SynchronousTestCase):
         self.polls = 0
         mailboxes = SharedMailboxes.__new__(SharedMailboxes)
         self.patch(mailboxes, "poll", self.poll)
-        self.upkeep = Upkeep(self.store, mailboxes, 60.0, self.clock)
+        self.checks = 0
+        self.upkeep = Upkeep(self.store, mailboxes, 60.0, self.clock, [(30.0, self.check)])
 
     async def poll(self) -> None:
         """Count."""
         self.polls += 1
 
+    async def check(self) -> None:
+        """Count."""
+        self.checks += 1
+
     def test_times(self) -> None:
-        """Polling at its interval, tidying every hour, from the start to the end and not at once."""
+        """Everything at its interval, tidying every hour, from the start to the end and not at once."""
         self.successResultOf(self.upkeep.start())
         self.assertEqual((self.store.calls, self.polls), (["start"], 0))
-        self.clock.pump([60.0] * 59)
+        self.clock.pump([30.0] * 118)
         self.assertEqual((self.store.calls, self.polls), (["start"], 59))
         self.clock.advance(TIDY_INTERVAL - 59 * 60)
-        self.assertEqual((self.store.calls, self.polls), (["start", "tidy"], 60))
+        self.assertEqual((self.store.calls, self.polls, self.checks), (["start", "tidy"], 60, 119))
         self.successResultOf(self.upkeep.stop())
         self.assertEqual(self.store.calls, ["start", "tidy", "stop"])
         self.assertEqual(self.clock.getDelayedCalls(), [])

@@ -16,13 +16,14 @@ from twisted.cred.portal import Portal
 from twisted.logger import LogEvent, formatEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
-from cybertemp_imap.account import Account
-from cybertemp_imap.auth import Realm, TokenChecker
+from cybertemp_imap.account import watched_realm
+from cybertemp_imap.auth import TokenChecker
 from cybertemp_imap.mime.row import EmailRow
 from cybertemp_imap.protocol.factory import ImapFactory
 from cybertemp_imap.protocol.limits import Limits
 from cybertemp_imap.shared import SharedMailboxes
 from cybertemp_imap.store.memory import MemoryStore
+from cybertemp_imap.watch import SessionWatch
 from test.response_parser import Malformed, Response, parse_responses
 from test.wire_transport import TlsWireTransport, WireClock, WireTransport
 
@@ -202,7 +203,8 @@ class Wire:
         self.mailboxes = SharedMailboxes(self.store)
         checker = TokenChecker(self.store, reactor=self.clock)
         self.usage = checker.usage
-        portal = Portal(Realm(lambda identity: Account(identity, self.mailboxes)), [checker])
+        self.watch = SessionWatch(self.store)
+        portal = Portal(watched_realm(self.watch, self.mailboxes), [checker])
         self.factory = ImapFactory(portal, Limits(**limits), reactor=self.clock)
         self.clients: list[Client] = []
         self.user = self._add_account(USER, TOKEN, MINE, MINE_TOO)

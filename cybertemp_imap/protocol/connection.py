@@ -15,6 +15,7 @@ from twisted.logger import Logger
 from twisted.mail import imap4
 from twisted.python.failure import Failure
 
+from cybertemp_imap.errors import Refusal
 from cybertemp_imap.protocol import responses
 from cybertemp_imap.protocol.faultlog import trace
 from cybertemp_imap.protocol.limits import Limits
@@ -89,6 +90,10 @@ class Connection(imap4.IMAP4Server):
         """Say BYE and close the connection (RFC 9051 section 7.1.5)."""
         self.untagged(responses.status("BYE", text, code))
         self.hang_up()
+
+    def turn_out(self, reason: Refusal) -> None:
+        """End the session because nobody has a right to it any more, whatever it is doing."""
+        self.bye(reason.text, reason.code)
 
     def hang_up(self) -> None:
         """Close the connection when all is sent."""

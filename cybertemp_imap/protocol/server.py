@@ -225,6 +225,11 @@ class ImapServer(Connection):
         """Close the connection: there is no answer for "the mailbox you are in is gone" (RFC 2180 section 3.3)."""
         self.bye("The selected mailbox is gone.")
 
+    def _gone_meanwhile(self) -> None:
+        """Say that the mailbox is gone, unless a command is under way, which may find out by itself."""
+        if not self._serving:
+            self.mailbox_is_gone()
+
     def _refuse(self, tag: bytes, refusal: Refusal) -> None:
         self._report(expunge=False)
         if refusal.status == "BAD":
@@ -268,6 +273,7 @@ class ImapServer(Connection):
     def logged_in(self, account: Any, logout: Callable[[], None]) -> None:
         """Go on to the authenticated state."""
         self.account = account
+        account.on_end = self.turn_out
         self._onLogout = logout
         self.state = "auth"
         self._bad_commands = 0
@@ -279,6 +285,7 @@ class ImapServer(Connection):
         """Go on to the selected state."""
         self.mbox = mailbox
         self.state = "select"
+        mailbox.view.on_gone = self._gone_meanwhile
 
     def leave_mailbox(self) -> None:
         """Go back to the authenticated state, if a mailbox is selected."""

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import Enum
+from uuid import UUID
 
+from cybertemp_imap.errors import Refusal
 from cybertemp_imap.rules.subscription import may_log_in
 from cybertemp_imap.store.interface import LoginRecord, TokenLimits
 
@@ -25,4 +27,22 @@ def objection(record: LoginRecord, limits: TokenLimits, now: datetime) -> Object
         return Objection.EXPIRED
     if not may_log_in(record.subscription_status, record.subscription_end, now):
         return Objection.LAPSED
+    return None
+
+
+def end_of_session(
+    user_id: UUID, limits_then: TokenLimits, record: LoginRecord | None, limits: TokenLimits, now: datetime
+) -> Refusal | None:
+    """Return why a session must end, or None.
+
+    ``user_id`` and ``limits_then`` are what the token was when its holder logged in; ``record``, None when it is there
+    no more, and ``limits`` are what it is now. The e-mail address of the account may have changed meanwhile.
+    """
+    if record is None or record.user_id != user_id:
+        return Refusal.TOKEN_REVOKED
+    against = objection(record, limits, now)
+    if against is not None:
+        return Refusal.TOKEN_EXPIRED if against is Objection.EXPIRED else Refusal.SUBSCRIPTION_ENDED
+    if (limits.addresses, limits.read_only) != (limits_then.addresses, limits_then.read_only):
+        return Refusal.RIGHTS_CHANGED
     return None
