@@ -1,0 +1,135 @@
+"""One HTTP request and its answer, bounded in time, in size and in number."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from OpenSSL.SSL import Error as TlsError
+from treq.client import HTTPClient
+from twisted.internet.defer import Deferred, DeferredSemaphore
+from twisted.internet.error import ConnectError, ConnectionClosed, DNSLookupError, TimeoutError
+from twisted.internet.protocol import Protocol, connectionDone
+from twisted.python.failure import Failure
+from twisted.web._newclient import RequestNotSent
+from twisted.web.client import (
+    Agent,
+    HTTPConnectionPool,
+    PartialDownloadError,
+    RequestTransmissionFailed,
+    ResponseDone,
+    ResponseFailed,
+)
+from twisted.web.http import PotentialDataLoss
+from twisted.web.http_headers import Headers
+from twisted.web.iweb import IResponse
+
+CONNECTIONS = 8
+"""Requests under way at a time, and connections kept open for the next ones."""
+
+LARGEST_ANSWER = 8 << 20
+"""Octets: a page of 1,000 rows has some 200 kB."""
+
+
+class ExchangeFailed(Exception):
+    """There is no usable answer; the text is for the log: it tells the kind of failure, and nothing of the request."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An HTTP response; ``headers`` has the last value of each of :data:`NOTED`, by its name in lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+NOTED = ("content-range", "retry-after")
+
+_FAILURES = (
+    ConnectError,
+    ConnectionClosed,
+    DNSLookupError,
+    PartialDownloadError,
+    RequestNotSent,
+    RequestTransmissionFailed,
+    ResponseFailed,
+    TimeoutError,
+    TlsError,
+)
+
+
+class Exchange:
+    """Sends requests over a pool of persistent connections. It never follows a redirect: the key would go with it."""
+
+    def __init__(self, reactor: Any) -> None:
+        self._reactor = reactor
+        self._pool = HTTPConnectionPool(reactor, persistent=True)
+        self._pool.maxPersistentPerHost = CONNECTIONS
+        self._http = HTTPClient(Agent(reactor, pool=self._pool))
+        self._free = DeferredSemaphore(CONNECTIONS)
+
+    async def stop(self) -> None:
+        """Close the connections that wait for a next request."""
+        await self._pool.closeCachedConnections()
+
+    async def send(
+        self, method: str, url: str, headers: Mapping[str, str], body: bytes | None, seconds: float
+    ) -> Answer:
+        """Send a request; return the answer, or raise :class:`ExchangeFailed` within ``seconds``."""
+        sending = Deferred.fromCoroutine(self._send(method, url, headers, body))
+        try:
+            return await sending.addTimeout(seconds, self._reactor)
+        except _FAILURES as error:
+            # Neither its text nor its context goes any further: they may quote the request.
+            raise ExchangeFailed(type(error).__name__) from None
+
+    async def _send(self, method: str, url: str, headers: Mapping[str, str], body: bytes | None) -> Answer:
+        await self._free.acquire()
+        try:
+            raw = Headers({name: [value] for name, value in headers.items()})
+            response = await self._http.request(
+                method, url, headers=raw, data=body, allow_redirects=False, unbuffered=True
+            )
+            content = await _read(response)
+        finally:
+            self._free.release()
+        noted = {name: values[-1] for name in NOTED if (values := response.headers.getRawHeaders(name))}
+        return Answer(response.code, noted, content)
+
+
+def _read(response: IResponse) -> Deferred[bytes]:
+    """Return the body; an answer that is too long, or for which nobody waits any more, costs its connection."""
+    body = _Body()
+    response.deliverBody(body)
+    return body.whole
+
+
+class _Body(Protocol):
+    def __init__(self) -> None:
+        self.whole: Deferred[bytes] = Deferred(lambda _: self._hang_up())
+        self._pieces: list[bytes] = []
+        self._size = 0
+
+    def _hang_up(self) -> None:
+        if self.transport is not None:
+            self.transport.loseConnection()
+
+    def dataReceived(self, data: bytes) -> None:
+        self._size += len(data)
+        if self._size <= LARGEST_ANSWER:
+            self._pieces.append(data)
+        elif not self.whole.called:
+            self._pieces.clear()
+            self._hang_up()
+            self._end(Failure(ExchangeFailed("the answer is too long")))
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        # Without Content-Length and chunks, the end of the connection is the answer's (RFC 9112 section 6.3).
+        whole = reason.check(ResponseDone, PotentialDataLoss) is not None
+        self._end(b"".join(self._pieces) if whole else reason)
+
+    def _end(self, result: bytes | Failure) -> None:
+        if not self.whole.called:
+            self.whole.callback(result)
