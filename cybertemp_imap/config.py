@@ -20,17 +20,13 @@ from dotenv.parser import parse_stream
 from cybertemp_imap import config_values as forms
 from cybertemp_imap.config_values import Address
 from cybertemp_imap.operator_error import OperatorError
+from cybertemp_imap.supabase.project import project_url, service_key
 
 #: Read where it exists, unless another file is named.
 ENV_FILE = ".env"
 
 _PUBLIC_BIND = "0.0.0.0:143"
 _DEMO_BIND = "127.0.0.1:1143"
-
-_UNSUPPORTED = (
-    "Supabase is not supported by this version yet: set USE_SUPABASE_BANS=false and USE_SUPABASE_DOMAINS=false "
-    "to run on PostgreSQL alone."
-)
 
 
 class ConfigError(OperatorError):
@@ -55,10 +51,15 @@ class Settings:
 
     #: PostgreSQL connection string; None when the embedded PostgreSQL is used.
     database_url: str | None = _setting("DATABASE_URL", forms.connection_string, secret=True)
-    supabase_url: str | None = _setting("SUPABASE_URL", forms.text)
-    supabase_key: str | None = _setting("SUPABASE_SERVICE_KEY SUPABASE_KEY", forms.text, secret=True)
-    use_supabase_bans: bool = _setting("USE_SUPABASE_BANS", forms.boolean, False)
-    use_supabase_domains: bool = _setting("USE_SUPABASE_DOMAINS", forms.boolean, False)
+    supabase_url: str | None = _setting("SUPABASE_URL", project_url, option="supabase-url")
+    supabase_key: str | None = _setting("SUPABASE_SERVICE_KEY SUPABASE_KEY", service_key, secret=True)
+    use_supabase_auth: bool = _setting("USE_SUPABASE_AUTH", forms.boolean, False, option="use-supabase-auth")
+    use_supabase_bans: bool = _setting("USE_SUPABASE_BANS", forms.boolean, False, option="use-supabase-bans")
+    use_supabase_domains: bool = _setting("USE_SUPABASE_DOMAINS", forms.boolean, False, option="use-supabase-domains")
+    #: The longest a look-up in Supabase may take, repeats included.
+    supabase_timeout: float = _setting("SUPABASE_TIMEOUT", forms.seconds(0.1, 60), 10.0)
+    #: Within what time a change of bans in Supabase is in force.
+    supabase_ban_cache: float = _setting("SUPABASE_BAN_CACHE", forms.seconds(1, 3600), 10.0)
 
     #: Where to listen; None when only ``listen`` says so.
     bind: Address | None = _setting("IMAP_BIND", forms.address, forms.address(_PUBLIC_BIND), option="bind")
@@ -210,15 +211,14 @@ def _parse(metadata: Mapping[str, Any], found: _Given) -> Any:
 
 
 def _settle_supabase(values: dict[str, Any], given: Mapping[str, _Given]) -> None:
-    for name in ("use_supabase_bans", "use_supabase_domains"):
-        if name not in values:
-            values[name] = "supabase_url" in values
-        elif values[name]:
-            for needed, variable in (("supabase_url", "SUPABASE_URL"), ("supabase_key", "SUPABASE_SERVICE_KEY")):
-                if needed not in values:
-                    raise ConfigError(f"{given[name].label} is true, and {variable} is not set.")
-    if values["use_supabase_bans"] or values["use_supabase_domains"]:
-        raise ConfigError(_UNSUPPORTED)
+    """Have what is not said follow ``SUPABASE_URL``, and see that there is what it needs."""
+    for name in ("use_supabase_auth", "use_supabase_bans", "use_supabase_domains"):
+        reason = f"{given[name].label} is true" if name in given else "SUPABASE_URL is set"
+        if not values.setdefault(name, "supabase_url" in values):
+            continue
+        for needed, variable in (("supabase_url", "SUPABASE_URL"), ("supabase_key", "SUPABASE_SERVICE_KEY")):
+            if needed not in values:
+                raise ConfigError(f"{reason}, and {variable} is not set.")
 
 
 def _settle_database(values: dict[str, Any], given: Mapping[str, _Given]) -> None:

@@ -33,11 +33,6 @@ class Address:
         return f"tcp:{self.port}:interface={escaped}"
 
 
-def text(value: str) -> str:
-    """Return the value as it is."""
-    return value
-
-
 def connection_string(value: str) -> str:
     """Return a PostgreSQL connection string that can be parsed."""
     try:

@@ -37,6 +37,8 @@ from cybertemp_imap.renewal import Renewal
 from cybertemp_imap.shared import SharedMailboxes
 from cybertemp_imap.store import migrations
 from cybertemp_imap.store.postgres import PostgresStore
+from cybertemp_imap.supabase.client import SupabaseClient
+from cybertemp_imap.supabase.store import HostedStore
 from cybertemp_imap.upkeep import Upkeep
 from cybertemp_imap.watch import SessionWatch
 
@@ -59,18 +61,35 @@ def build_factory(settings: Settings, dsn: str) -> tuple[Startable, Factory]:
     """Return the store on ``dsn`` and the factory that serves it; neither is started."""
     from twisted.internet import reactor
 
-    store = PostgresStore(
-        dsn,
-        pool_size=settings.pool_size,
-        statement_timeout=settings.statement_timeout,
-        folder_quota=settings.folder_quota,
-    )
+    store = build_store(settings, dsn, reactor)
     mailboxes = SharedMailboxes(store)
     watch = SessionWatch(store)
     portal = Portal(watched_realm(watch, mailboxes), [TokenChecker(store)])
     limits = Limits(**{field.name: getattr(settings, field.name) for field in dataclasses.fields(Limits)})
     rounds = [(settings.rights_interval, watch.check), (settings.rights_interval, mailboxes.leave_gone)]
     return Upkeep(store, mailboxes, settings.poll_interval, reactor, rounds), ImapFactory(portal, limits)
+
+
+def build_store(settings: Settings, dsn: str, reactor: Any) -> PostgresStore:
+    """Return the store on ``dsn``, with what the settings say is in Supabase."""
+    options = {
+        "pool_size": settings.pool_size,
+        "statement_timeout": settings.statement_timeout,
+        "folder_quota": settings.folder_quota,
+        "reactor": reactor,
+    }
+    hosted = settings.use_supabase_auth or settings.use_supabase_bans or settings.use_supabase_domains
+    if not hosted or settings.supabase_url is None or settings.supabase_key is None:
+        return PostgresStore(dsn, **options)
+    client = SupabaseClient(settings.supabase_url, settings.supabase_key, settings.supabase_timeout, reactor)
+    return HostedStore(
+        dsn,
+        client,
+        auth=settings.use_supabase_auth,
+        domains=settings.use_supabase_domains,
+        ban_cache=settings.supabase_ban_cache if settings.use_supabase_bans else None,
+        **options,
+    )
 
 
 class ImapService(MultiService):

@@ -26,6 +26,10 @@ class Options(usage.Options):
         ["bind", "b", None, "Address and port to listen on, as IMAP_BIND. [default: 0.0.0.0:143]"],
         ["env-file", "e", None, "File to read settings from. [default: .env, where it exists]"],
         ["data-dir", "d", None, "Folder of the embedded PostgreSQL, as IMAP_DATA_DIR. [default: .data]"],
+        ["supabase-url", None, None, "Supabase project, as SUPABASE_URL; its key is in the environment alone."],
+        ["use-supabase-auth", None, None, "true or false: accounts are in Supabase, as USE_SUPABASE_AUTH."],
+        ["use-supabase-bans", None, None, "true or false: bans are in Supabase, as USE_SUPABASE_BANS."],
+        ["use-supabase-domains", None, None, "true or false: domains are in Supabase, as USE_SUPABASE_DOMAINS."],
     ]
     optFlags = [  # noqa: RUF012
         ["embedded", None, "Run a PostgreSQL of its own, in the data folder."],

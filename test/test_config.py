@@ -16,6 +16,13 @@ from cybertemp_imap.config_values import Address
 
 DSN = "postgresql://admin:s3cret@localhost:5432/cybertemp"
 
+SWITCHED_OFF = {"USE_SUPABASE_AUTH": "no", "USE_SUPABASE_BANS": "false", "USE_SUPABASE_DOMAINS": "FALSE"}
+
+
+def switches(settings: Settings) -> tuple[bool, bool, bool]:
+    """Return whether accounts, bans and domains are in Supabase."""
+    return settings.use_supabase_auth, settings.use_supabase_bans, settings.use_supabase_domains
+
 
 class ConfigTestCase(SynchronousTestCase):
     """Each test has an empty folder to be in."""
@@ -121,9 +128,9 @@ class ValueTests(ConfigTestCase):
             self.assertEqual(load({}, {"DATABASE_URL": DSN, "IMAP_BIND": value}).endpoints, (endpoint,))
 
     def test_supabase_off(self) -> None:
-        """With both switches off, SUPABASE_URL and the key are of no consequence."""
+        """With all switches off, SUPABASE_URL and the key are of no consequence."""
         environ = {"SUPABASE_URL": "https://p.supabase.co", "SUPABASE_KEY": "k", "DATABASE_URL": DSN}
-        settings = load({}, {**environ, "USE_SUPABASE_BANS": "false", "USE_SUPABASE_DOMAINS": "FALSE"})
+        settings = load({}, {**environ, **SWITCHED_OFF})
         self.assertEqual((settings.use_supabase_bans, settings.supabase_key), (False, "k"))
 
     def test_option_over_database_url(self) -> None:
@@ -198,14 +205,52 @@ class MistakeTests(ConfigTestCase):
         self.assertEqual(self.mistake({}, {"demo": 1}), "--demo needs the embedded PostgreSQL: add --embedded.")
 
     def test_supabase(self) -> None:
-        """An explicit true names what is missing; with everything there, the version says it cannot."""
+        """What is used and lacks the URL or the key names what is missing, whether that was asked for or follows."""
         url = {"SUPABASE_URL": "https://p.supabase.co"}
         yes = {"USE_SUPABASE_DOMAINS": "true"}
         where = "USE_SUPABASE_DOMAINS from the environment is true"
         self.assertEqual(self.mistake(yes), f"{where}, and SUPABASE_URL is not set.")
         self.assertEqual(self.mistake({**yes, **url}), f"{where}, and SUPABASE_SERVICE_KEY is not set.")
-        for environ in ({**yes, **url, "SUPABASE_KEY": "k"}, url):
-            self.assertIn("not supported by this version yet", self.mistake(environ))
+        self.assertEqual(self.mistake(url), "SUPABASE_URL is set, and SUPABASE_SERVICE_KEY is not set.")
+        self.assertEqual(
+            self.mistake({}, {"use-supabase-auth": "true"}), "--use-supabase-auth is true, and SUPABASE_URL is not set."
+        )
+
+    def test_supabase_project(self) -> None:
+        """A URL that is none, or would send the key in the clear, is refused, and so is a key that no header can hold."""
+        where = "SUPABASE_URL from the environment"
+        for value in (
+            "p.supabase.co",
+            "ftp://p.supabase.co",
+            "https://",
+            "https://p.co?x=1",
+            "https://u:p@p.co",
+            "https://[",
+            "https://p.co:x",
+            "https://p .co",
+            "https://p.co#x",
+            "https://p\u00e9.co",
+        ):
+            self.assertEqual(self.mistake({"SUPABASE_URL": value}), f'{where}: "{value}" is not an https:// URL.')
+        for value in ("http://p.supabase.co", "http://10.0.0.1", "http://localhost.example"):
+            sentence = f'{where}: "{value}" is not an https:// URL, and http:// is for this machine only.'
+            self.assertEqual(self.mistake({"SUPABASE_URL": value}), sentence)
+        for key in ("a b", "a\r\nX: y", "k\u00e9y"):
+            told = self.mistake({"SUPABASE_URL": "https://p.co", "SUPABASE_SERVICE_KEY": key})
+            self.assertEqual(told, "SUPABASE_SERVICE_KEY from the environment: is not a service key.")
+
+    def test_supabase_on(self) -> None:
+        """With URL and key, all three are in Supabase unless a switch says otherwise; the first name of the key counts."""
+        environ = {"DATABASE_URL": DSN, "SUPABASE_URL": "https://p.supabase.co/", "SUPABASE_KEY": "old"}
+        settings = load({}, environ)
+        self.assertEqual(settings.supabase_url, "https://p.supabase.co")
+        self.assertEqual(switches(settings), (True, True, True))
+        changed = load(
+            {"use-supabase-bans": "false"}, {**environ, "USE_SUPABASE_AUTH": "no", "SUPABASE_SERVICE_KEY": "new"}
+        )
+        self.assertEqual((*switches(changed), changed.supabase_key), (False, False, True, "new"))
+        for url in ("http://127.0.0.1:54321", "http://localhost:8000/base", "http://[::1]:1"):
+            self.assertEqual(load({}, {**environ, "SUPABASE_URL": url}).supabase_url, url)
 
     def test_files(self) -> None:
         """A file that is missing or unreadable is told with its name, and the line."""

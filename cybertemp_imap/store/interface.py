@@ -231,6 +231,9 @@ class Store(Protocol):
         The store remembers that they are: until :meth:`follow_bans` changes of the table have no effect.
         """
 
+    async def bans_are_elsewhere(self) -> bool:
+        """Tell whether the bans in force are those that :meth:`replace_bans` was last given, by whichever server."""
+
     async def follow_bans(self) -> None:
         """Have the table ``bans`` count from now on, and whatever is done to it."""
 

@@ -104,6 +104,11 @@ class MemoryStore(MemoryWriter):
         self._reach()
         self._have_in_force([Ban(*ban) for ban in bans])
 
+    async def bans_are_elsewhere(self) -> bool:
+        """Tell whether :attr:`bans` counts no longer."""
+        self._reach()
+        return self._bans_elsewhere is not None
+
     async def follow_bans(self) -> None:
         """Have :attr:`bans` count again."""
         self._reach()

@@ -53,14 +53,19 @@ class PostgresStore(MessageReader, MailboxWriter):
         statement_timeout: float = 30.0,
         acquire_timeout: float = 30.0,
         folder_quota: int = 1000,
+        bans_elsewhere: bool = False,
         reactor: Any = None,
     ) -> None:
-        """Take a libpq connection string; times are in seconds."""
+        """Take a libpq connection string; times are in seconds.
+
+        ``bans_elsewhere``: somebody is going to say by :meth:`replace_bans` what is banned.
+        """
         if reactor is None:
             from twisted.internet import reactor
         psycopg2.extras.register_uuid()
         MessageReader.__init__(self, Pool(dsn, pool_size, statement_timeout, acquire_timeout, reactor), reactor)
         MailboxWriter.__init__(self, folder_quota)
+        self._bans_elsewhere = bans_elsewhere
         self._observers: list[Observer] = []
         self._listener = Listener(dsn, reactor, self._tell, lambda: self.pool.backend_pids)
         self._flags: dict[str, tuple[str, ...]] = {}
@@ -69,6 +74,8 @@ class PostgresStore(MessageReader, MailboxWriter):
         """Connect; see the interface."""
         await self.pool.start()
         await self.look_at_columns()
+        if not self._bans_elsewhere:
+            await self.follow_bans()
         self._listener.start()
 
     async def stop(self) -> None:
@@ -133,6 +140,11 @@ class PostgresStore(MessageReader, MailboxWriter):
             [None if value is None else storable(value) for value in column] for column in zip(*bans, strict=True)
         ]
         await self.pool.query(sql.REPLACE_BANS, columns or [[], [], [], []], repeatable=True)
+
+    async def bans_are_elsewhere(self) -> bool:
+        """Tell where the bans come from; see the interface."""
+        ((elsewhere,),) = await self.pool.query(sql.BANS_ARE_ELSEWHERE, repeatable=True)
+        return bool(elsewhere)
 
     async def follow_bans(self) -> None:
         """Have the table count again; see the interface."""

@@ -38,6 +38,8 @@ READ_DOMAINS = """
 
 REPLACE_BANS = "SELECT imap.replace_bans(%s::text[], %s::text[], %s::text[], %s::text[])"
 
+BANS_ARE_ELSEWHERE = "SELECT source = 'elsewhere' FROM imap.ban_state"
+
 FOLLOW_BANS = "SELECT imap.follow_bans()"
 
 # -- mailboxes --------------------------------------------------------------------------------------------------------

@@ -77,9 +77,11 @@ class SupabaseClient:
         self._exchange = Exchange(reactor)
         self._breakers = {service: Breaker(reactor.seconds) for service in (REST, AUTH)}
         self._told: set[tuple[str, str]] = set()
+        self._stopped = False
 
     async def stop(self) -> None:
-        """Close idle connections."""
+        """Give up what is under way, and close all connections."""
+        self._stopped = True
         await self._exchange.stop()
 
     async def rows(
@@ -160,7 +162,7 @@ class SupabaseClient:
 
     async def _attempt(self, request: _Request, seconds: float) -> Answer:
         breaker = self._breakers[request.service]
-        if not breaker.admits():
+        if self._stopped or not breaker.admits():
             raise StoreUnavailable("Supabase did not answer before.")
         try:
             answer = await self._send(request, seconds)

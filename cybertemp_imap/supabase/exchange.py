@@ -69,9 +69,12 @@ class Exchange:
         self._pool.maxPersistentPerHost = CONNECTIONS
         self._http = HTTPClient(Agent(reactor, pool=self._pool))
         self._free = DeferredSemaphore(CONNECTIONS)
+        self._sending: set[Deferred[Answer]] = set()
 
     async def stop(self) -> None:
-        """Close the connections that wait for a next request."""
+        """Give up what is under way, and close the connections that wait for a next request."""
+        for sending in list(self._sending):
+            sending.cancel()
         await self._pool.closeCachedConnections()
 
     async def send(
@@ -79,11 +82,14 @@ class Exchange:
     ) -> Answer:
         """Send a request; return the answer, or raise :class:`ExchangeFailed` within ``seconds``."""
         sending = Deferred.fromCoroutine(self._send(method, url, headers, body))
+        self._sending.add(sending)
         try:
             return await sending.addTimeout(seconds, self._reactor)
         except _FAILURES as error:
             # Neither its text nor its context goes any further: they may quote the request.
             raise ExchangeFailed(type(error).__name__) from None
+        finally:
+            self._sending.discard(sending)
 
     async def _send(self, method: str, url: str, headers: Mapping[str, str], body: bytes | None) -> Answer:
         await self._free.acquire()

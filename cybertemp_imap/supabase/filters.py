@@ -54,6 +54,19 @@ class _Comparison:
 
 
 @dataclass(frozen=True, slots=True)
+class _Null:
+    column: str
+
+    @property
+    def parameter(self) -> tuple[str, str]:
+        return self.column, "is.null"
+
+    @property
+    def nested(self) -> str:
+        return f"{self.column}.is.null"
+
+
+@dataclass(frozen=True, slots=True)
 class _Membership:
     column: str
     values: tuple[str, ...]
@@ -89,6 +102,16 @@ def eq(column: str, value: Value) -> Filter:
 def gt(column: str, value: Value) -> Filter:
     """Match rows whose column is greater than a value."""
     return _Comparison(_column(column), "gt", _text(value))
+
+
+def lt(column: str, value: Value) -> Filter:
+    """Match rows whose column is less than a value."""
+    return _Comparison(_column(column), "lt", _text(value))
+
+
+def is_null(column: str) -> Filter:
+    """Match rows whose column is null."""
+    return _Null(_column(column))
 
 
 def ilike(column: str, value: str) -> Filter:

@@ -1,0 +1,94 @@
+"""The store of a server whose accounts, domains or bans live in Supabase. Mail and addresses are in PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from cybertemp_imap.errors import StoreUnavailable
+from cybertemp_imap.store.interface import DomainRow, LoginRecord, MailboxHead, MailboxRef
+from cybertemp_imap.store.postgres import PostgresStore
+from cybertemp_imap.supabase.accounts import SupabaseAccounts
+from cybertemp_imap.supabase.bans import BanKeeper, read_bans
+from cybertemp_imap.supabase.client import SupabaseClient
+from cybertemp_imap.supabase.domains import read_domains
+
+
+class HostedStore(PostgresStore):
+    """A PostgreSQL store of which each of accounts, domains and bans can be elsewhere."""
+
+    def __init__(
+        self,
+        dsn: str,
+        client: SupabaseClient,
+        *,
+        auth: bool = False,
+        domains: bool = False,
+        ban_cache: float | None = None,
+        reactor: Any = None,
+        **options: Any,
+    ) -> None:
+        """``auth``: accounts and tokens are in Supabase; ``domains``: domains are; ``ban_cache``: bans are.
+
+        A change of bans is in force within ``ban_cache`` seconds. ``options`` are those of the PostgreSQL store.
+        """
+        if reactor is None:
+            from twisted.internet import reactor
+        super().__init__(dsn, reactor=reactor, bans_elsewhere=ban_cache is not None, **options)
+        self._client = client
+        self._accounts = SupabaseAccounts(client) if auth else None
+        self._domains_elsewhere = domains
+        self._keeper: BanKeeper | None = None
+        if ban_cache is not None:
+            self._keeper = BanKeeper(self, lambda: read_bans(client), ban_cache, reactor)
+        self._bans_known = ban_cache is None
+
+    async def start(self) -> None:
+        """Connect to PostgreSQL; Supabase may be away."""
+        await super().start()
+        if self._keeper is not None:
+            self._keeper.start()
+
+    async def stop(self) -> None:
+        """Disconnect from both."""
+        if self._keeper is not None:
+            self._keeper.stop()
+        await self._client.stop()
+        await super().stop()
+
+    async def find_login(self, token: str) -> LoginRecord | None:
+        """Look a token up; see the interface."""
+        if self._accounts is None:
+            return await super().find_login(token)
+        return await self._accounts.find_login(token)
+
+    async def find_logins(self, token_ids: Sequence[UUID]) -> Sequence[LoginRecord]:
+        """Look tokens up by their ids; see the interface."""
+        if self._accounts is None:
+            return await super().find_logins(token_ids)
+        return await self._accounts.find_logins(token_ids)
+
+    async def touch_token(self, token_id: UUID) -> None:
+        """Set ``last_used_at``; see the interface."""
+        if self._accounts is None:
+            await super().touch_token(token_id)
+        else:
+            await self._accounts.touch_token(token_id)
+
+    async def read_domains(self) -> Sequence[DomainRow]:
+        """Read the domains; see the interface."""
+        if not self._domains_elsewhere:
+            return await super().read_domains()
+        return await read_domains(self._client)
+
+    async def refresh(self, mailbox: MailboxRef) -> MailboxHead | None:
+        """Take in what has happened; see the interface. Nothing is shown while nobody knows what is banned."""
+        await self._need_bans()
+        return await super().refresh(mailbox)
+
+    async def _need_bans(self) -> None:
+        if not self._bans_known:
+            self._bans_known = await self.bans_are_elsewhere()
+            if not self._bans_known:
+                raise StoreUnavailable("The bans were never read.")
