@@ -212,7 +212,8 @@ def _parse(metadata: Mapping[str, Any], found: _Given) -> Any:
 
 def _settle_supabase(values: dict[str, Any], given: Mapping[str, _Given]) -> None:
     """Have what is not said follow ``SUPABASE_URL``, and see that there is what it needs."""
-    for name in ("use_supabase_auth", "use_supabase_bans", "use_supabase_domains"):
+    switches = ("use_supabase_auth", "use_supabase_bans", "use_supabase_domains")
+    for name in sorted(switches, key=lambda name: name not in given):
         reason = f"{given[name].label} is true" if name in given else "SUPABASE_URL is set"
         if not values.setdefault(name, "supabase_url" in values):
             continue

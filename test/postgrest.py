@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, cast
@@ -30,10 +31,16 @@ tcp = cast(IReactorTCP, reactor)
 
 @dataclass(frozen=True)
 class Fault:
-    """What goes wrong with a request: it is not answered, answered by ``reply``, or cut off after ``cut`` octets."""
+    """What goes wrong with a request: it is not answered, or answered by ``reply``, or by octets that may be no HTTP.
+
+    With ``cut``, only so many octets of the reply's body are sent; then the connection ends, or with ``hang`` nothing
+    happens any more.
+    """
 
     reply: Reply | None = None
+    raw: bytes | None = None
     cut: int | None = None
+    hang: bool = False
 
 
 HANG = Fault()
@@ -52,6 +59,8 @@ class Project:
         self.fail(None)
         self._port: Any = None
         self._site = _WatchedSite(_Root(self))
+        self.next_replies: deque[Reply] = deque()
+        self._awaited: list[tuple[int, Deferred[None]]] = []
         self._answering: set[Deferred[None]] = set()
 
     def start(self, port: int = 0) -> None:
@@ -80,6 +89,28 @@ class Project:
         """The project's URL."""
         return f"http://127.0.0.1:{self.port}"
 
+    @property
+    def connections(self) -> int:
+        """How many connections are open."""
+        return self._site.connections
+
+    def until_alone(self) -> Deferred[Any]:
+        """Wait until the connections that are open have ended."""
+        return self._site.until_ended()
+
+    def until_seen(self, requests: int) -> Deferred[None]:
+        """Wait until there have been so many requests."""
+        awaited: Deferred[None] = Deferred()
+        self._awaited.append((requests, awaited))
+        self._look()
+        return awaited
+
+    def _look(self) -> None:
+        for requests, awaited in list(self._awaited):
+            if len(self.seen) >= requests:
+                self._awaited.remove((requests, awaited))
+                awaited.callback(None)
+
     def fail(self, fault: Fault | None, faulty: str = "/", times: int | None = None) -> None:
         """Have requests fail whose path begins with ``faulty``, or the next ``times`` of them; None ends it."""
         self._fault, self._faulty, self._fault_times = fault, faulty, times
@@ -95,6 +126,10 @@ class Project:
         path, _, query = request.uri.decode("ascii").partition("?")
         seen = Seen(request.method.decode(), path, query, headers)
         self.seen.append(seen)
+        self._look()
+        if self.next_replies:
+            _write(request, self.next_replies.popleft())
+            return
         if self._fault is not None and path.startswith(self._faulty) and self._fault_times != 0:
             if self._fault_times is not None:
                 self._fault_times -= 1
@@ -145,12 +180,16 @@ class Project:
 
 def _spoil(request: Any, fault: Fault) -> None:
     """Do to a request what a fault says; one that hangs is left as it is until its connection ends."""
-    if fault.cut is not None:
+    if fault.raw is not None:
+        request.channel.transport.write(fault.raw)
+        request.channel.transport.loseConnection()
+    elif fault.cut is not None:
         reply = fault.reply or Reply(200)
         if fault.cut:
             request.setHeader("Content-Length", str(len(reply.body)))
             request.write(reply.body[: fault.cut])
-        request.transport.loseConnection()
+        if not fault.hang:
+            request.channel.loseConnection()
     elif fault.reply is not None:
         _write(request, fault.reply)
 
@@ -186,6 +225,11 @@ class _WatchedSite(Site):
         super().__init__(resource, timeout=None)
         self._open: list[tuple[Any, Deferred[None]]] = []
 
+    @property
+    def connections(self) -> int:
+        """How many connections are open."""
+        return len(self._open)
+
     def log(self, request: Any) -> None:
         """Write no access log."""
 
@@ -204,9 +248,13 @@ class _WatchedSite(Site):
         channel.connectionLost = connection_lost
         return channel
 
+    def until_ended(self) -> Deferred[Any]:
+        """Wait until the connections that are open have ended."""
+        return DeferredList([ended for _, ended in self._open])
+
     async def cut_all(self) -> None:
         """Cut every connection."""
-        present = list(self._open)
-        for channel, _ in present:
+        ended = self.until_ended()
+        for channel, _ in list(self._open):
             channel._channel.transport.abortConnection()
-        await DeferredList([ended for _, ended in present])
+        await ended

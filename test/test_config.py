@@ -217,7 +217,7 @@ class MistakeTests(ConfigTestCase):
         )
 
     def test_supabase_project(self) -> None:
-        """A URL that is none, or would send the key in the clear, is refused, and so is a key that no header can hold."""
+        """A URL that is none or would send the key in the clear is refused, and so is a key no header can hold."""
         where = "SUPABASE_URL from the environment"
         for value in (
             "p.supabase.co",
@@ -240,7 +240,7 @@ class MistakeTests(ConfigTestCase):
             self.assertEqual(told, "SUPABASE_SERVICE_KEY from the environment: is not a service key.")
 
     def test_supabase_on(self) -> None:
-        """With URL and key, all three are in Supabase unless a switch says otherwise; the first name of the key counts."""
+        """With URL and key, all three are in Supabase unless a switch says otherwise; the key has two names."""
         environ = {"DATABASE_URL": DSN, "SUPABASE_URL": "https://p.supabase.co/", "SUPABASE_KEY": "old"}
         settings = load({}, environ)
         self.assertEqual(settings.supabase_url, "https://p.supabase.co")

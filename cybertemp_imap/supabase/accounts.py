@@ -156,9 +156,9 @@ async def together(*works: Coroutine[Any, Any, Any]) -> list[Any]:
     try:
         return list(await gatherResults(doing, consumeErrors=True))
     except FirstError as error:
-        # Which of them it was is of no consequence, and FirstError would quote it.
-        failure = error.subFailure
-    failure.raiseException()
+        # Which of them it was is of no consequence.
+        failed: BaseException = error.subFailure.value  # type: ignore[assignment]
+        raise failed from None
 
 
 def _as_stored(token: str) -> list[str]:

@@ -9,6 +9,7 @@ from typing import Any
 from OpenSSL.SSL import Error as TlsError
 from treq.client import HTTPClient
 from twisted.internet.defer import Deferred, DeferredSemaphore
+from twisted.internet.defer import TimeoutError as TimedOut
 from twisted.internet.error import ConnectError, ConnectionClosed, DNSLookupError, TimeoutError
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
@@ -55,6 +56,7 @@ _FAILURES = (
     RequestNotSent,
     RequestTransmissionFailed,
     ResponseFailed,
+    TimedOut,
     TimeoutError,
     TlsError,
 )
@@ -126,16 +128,17 @@ class _Body(Protocol):
         self._size += len(data)
         if self._size <= LARGEST_ANSWER:
             self._pieces.append(data)
-        elif not self.whole.called:
+        else:
             self._pieces.clear()
             self._hang_up()
-            self._end(Failure(ExchangeFailed("the answer is too long")))
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         # Without Content-Length and chunks, the end of the connection is the answer's (RFC 9112 section 6.3).
-        whole = reason.check(ResponseDone, PotentialDataLoss) is not None
-        self._end(b"".join(self._pieces) if whole else reason)
-
-    def _end(self, result: bytes | Failure) -> None:
-        if not self.whole.called:
-            self.whole.callback(result)
+        if self.whole.called:
+            return
+        if self._size > LARGEST_ANSWER:
+            self.whole.errback(ExchangeFailed("the answer is too long"))
+        elif reason.check(ResponseDone, PotentialDataLoss):
+            self.whole.callback(b"".join(self._pieces))
+        else:
+            self.whole.errback(reason)
