@@ -57,8 +57,20 @@ class LoginTests(WireTestCase):
         self.assertEqual(client.answer(b"a").status, "OK")
 
     def test_failures_alike(self) -> None:
-        """Wrong e-mail, wrong token, another's token, nonsense: the same bytes after the same 2 seconds."""
+        """Wrong e-mail, wrong token, another's token, whatever its limits, nonsense: the same bytes after 2 seconds."""
+        past = datetime.now(UTC) - timedelta(days=1)
+        limited: dict[str, dict[str, Any]] = {
+            "reads": {"read_only": True},
+            "none": {"addresses": []},
+            "ended": {"expires_at": past},
+        }
+        for token, limits in limited.items():
+            self.store.limit_token(self.store.add_token(self.wire.user, token), **limits)
         commands = (
+            "LOGIN they@example.net reads",
+            "LOGIN they@example.net none",
+            "LOGIN they@example.net ended",
+            "LOGIN nobody@example.com ended",
             f"LOGIN {USER} wrong",
             f"LOGIN they@example.net {TOKEN}",
             f"LOGIN nobody@example.com {TOKEN}",
