@@ -148,8 +148,11 @@ class Session(Connection):
             assert answer.code == "NONEXISTENT", answer.tagged.raw
             return False
         self.name = name
+        # What comes from now on has a UID that was not below UIDNEXT; what is there has one that was.
+        self._highest = self.uid_next - 1
+        there = list(self.messages)
         self.learn()
-        assert self._highest < self.uid_next, "UIDNEXT is below a UID that is there"
+        assert all((message.uid or 0) < self.uid_next for message in there), "UIDNEXT is below a UID that is there"
         return True
 
     def poll(self) -> None:
