@@ -1,0 +1,80 @@
+"""Changes of e-mails that are committed after a refresh has taken in what was there before them."""
+
+from __future__ import annotations
+
+import psycopg2
+
+from cybertemp_imap.mime.row import EmailRow
+from cybertemp_imap.store.interface import FlagMode
+from test.store_contract import MINE, StoreContract, letter
+from test.test_store_postgres import PostgresFixture
+
+
+class LateChangeTests(StoreContract):
+    """A transaction that is under way while mail is taken in for the first time."""
+
+    fixture_type = PostgresFixture
+
+    async def setUp(self) -> None:  # type: ignore[override]
+        """Open an address, a folder of it and INBOX, all empty."""
+        await super().setUp()
+        await self.store.create_folder(self.user, MINE, "Work", None)
+        self.address, self.inbox = await self.open(), await self.open(self.account)
+        self.work = await self.open(MINE, "Work")
+        self.mailboxes = (self.address, self.inbox, self.work)
+        for _ in range(2):
+            for mailbox in self.mailboxes:
+                await self.refresh(mailbox)
+
+    async def changed_late(self, statement: str) -> EmailRow:
+        """Deliver mail, and have it taken in while a transaction that has run a statement on it is not committed."""
+        fixture = self.fixture
+        assert isinstance(fixture, PostgresFixture)
+        row = letter()
+        await self.deliver(row)
+        connection = psycopg2.connect(fixture.dsn)
+        self.addCleanup(connection.close)
+        with connection.cursor() as cursor:
+            cursor.execute(statement, (str(row.id),))
+            self.assertEqual(cursor.rowcount, 1)
+        self.assertEqual(await self.contents(self.address), {row.id: 1})
+        self.assertEqual(await self.contents(self.inbox), {row.id: 1})
+        connection.commit()
+        return row
+
+    async def test_flags(self) -> None:
+        """Flags that another program wrote meanwhile are told."""
+        await self.changed_late("UPDATE public.emails SET flags = '{work}' WHERE id = %s")
+        for mailbox in (self.address, self.inbox):
+            await self.refresh(mailbox)
+            self.assertEqual([state.flags for state in await self.states(mailbox)], [("work",)])
+
+    async def test_deletion(self) -> None:
+        """Mail that another program deleted meanwhile is gone."""
+        await self.changed_late("DELETE FROM public.emails WHERE id = %s")
+        for mailbox in (self.address, self.inbox):
+            self.assertEqual(await self.contents(mailbox), {})
+
+    async def test_move(self) -> None:
+        """Mail that another program gave another folder meanwhile is in that, and nowhere else."""
+        row = await self.changed_late("UPDATE public.emails SET mailbox = 'Work' WHERE id = %s")
+        for mailbox in (self.address, self.inbox):
+            self.assertEqual(await self.contents(mailbox), {})
+        self.assertEqual(await self.contents(self.work), {row.id: 1})
+
+    async def test_sender(self) -> None:
+        """Mail that has a banned sender since is hidden."""
+        await self.fixture.ban("sender", "spam@bad.example")
+        for mailbox in self.mailboxes:
+            await self.refresh(mailbox)
+        await self.changed_late("UPDATE public.emails SET from_addr = 'spam@bad.example' WHERE id = %s")
+        for mailbox in (self.address, self.inbox):
+            self.assertEqual(await self.contents(mailbox), {})
+
+    async def test_through_imap(self) -> None:
+        """What a client does in one mailbox is told in another that does not show the message yet."""
+        await self.deliver(letter())
+        (uid,) = await self.uids(self.address)
+        await self.store.store_flags(self.address, [uid], FlagMode.ADD, ["work"], None)
+        await self.refresh(self.inbox)
+        self.assertEqual([state.flags for state in await self.states(self.inbox)], [("work",)])
