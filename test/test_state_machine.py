@@ -47,10 +47,11 @@ def noted(step: Callable[..., None]) -> Callable[..., None]:
 
     @wraps(step)
     def kept(self: Mailboxes, *given: Any, **drawn: Any) -> None:
+        self.history.append(f"{step.__name__}({', '.join(f'{key}={value!r}' for key, value in drawn.items())})")
         try:
             step(self, *given, **drawn)
         except Exception:
-            self.failures.append(traceback.format_exc())
+            self.failures.append("\n".join([*self.history, traceback.format_exc()]))
             raise
 
     return kept
@@ -63,6 +64,7 @@ class Mailboxes(RuleBasedStateMachine):
         super().__init__()
         self.owner = owner
         self.failures = failures
+        self.history: list[str] = []
         self.tables = owner.tables()
         self.here, self.there, self.passing = (owner.address(word) for word in ("here", "there", "passing"))
         self.names = ("INBOX", self.here, self.there, f"{self.here}/Work", "Archive", self.passing)
@@ -307,13 +309,17 @@ class Mailboxes(RuleBasedStateMachine):
     # -- what must hold -----------------------------------------------------------------------------------------------
 
     @invariant()
-    @noted
     def views_are_true(self) -> None:
         """Sessions that poll know the truth. Not all poll after each step: some are left behind for a while."""
         self.steps += 1
-        for number, session in enumerate(self.sessions):
+        for number in range(len(self.sessions)):
             if self.steps % (number + 1) == 0:
-                self.check(session)
+                self.catch_up(number=number)
+
+    @noted
+    def catch_up(self, number: int) -> None:
+        """A session is told all there is."""
+        self.check(self.sessions[number])
 
     def check(self, session: Session) -> None:
         """Have a session told all there is, by IDLE where it idles, and compare."""
