@@ -192,13 +192,14 @@ class Account:
         target = self._mailboxes.get(await self.create_folder(new_name))
         await inbox.shared.move(inbox.view.uids, target)
 
-    async def open(self, name: str, *, read_only: bool) -> Mailbox:
+    async def open(self, name: str, *, read_only: bool, tells_recent: bool = True) -> Mailbox:
         """Open a mailbox by its name, up to date; a token that changes nothing has it for reading only."""
         shared = self._mailboxes.get(await self.find(name))
         mailbox = await Mailbox.open(
             shared,
             read_only=read_only or self.reach.limits.read_only,
             takes_messages=not self.reach.has_view(self.reach.key(name)),
+            tells_recent=tells_recent,
         )
         self._opened.add(mailbox)
         if self._over is not None:

@@ -46,11 +46,13 @@ class Mailbox:
         read_only: bool,
         attributes: Iterable[str] = (),
         takes_messages: bool = True,
+        tells_recent: bool = True,
     ) -> None:
-        """``takes_messages``: whether any can be added."""
+        """``takes_messages``: whether any can be added; ``tells_recent``: whether the session knows of ``\\Recent``."""
         self.shared = shared
         self.read_only = read_only
         self._takes_messages = takes_messages
+        self._tells_recent = tells_recent
         self._over: Refusal | None = None
         self._attributes = tuple(attributes)
         self._listeners: list[Any] = []
@@ -59,21 +61,28 @@ class Mailbox:
         shared.views.add(self.view)
 
     @classmethod
-    async def open(cls, shared: SharedMailbox, *, read_only: bool, takes_messages: bool = True) -> Mailbox:
+    async def open(
+        cls, shared: SharedMailbox, *, read_only: bool, takes_messages: bool = True, tells_recent: bool = True
+    ) -> Mailbox:
         """Open a mailbox up to date; its recent messages are this session's unless it is read-only (RFC 3501 2.3.2)."""
         await shared.refresh()
-        mailbox = cls(shared, read_only=read_only, takes_messages=takes_messages)
+        mailbox = cls(shared, read_only=read_only, takes_messages=takes_messages, tells_recent=tells_recent)
         await mailbox._claim_recent()
         mailbox.view.report(expunge=True)
         return mailbox
 
     async def _claim_recent(self) -> None:
         uid_next = self.shared.head.uid_next
-        if uid_next == self._recent_claimed:
+        if uid_next == self._recent_claimed or not self._tells_recent:
             return
         self._recent_claimed = uid_next
         first = await self.shared.store.claim_recent(self.shared.ref, claim=not self.read_only)
         self.view.arrived_recent(first)
+
+    def forget_recent(self) -> None:
+        """Know nothing of ``\\Recent`` from now on (RFC 9051 section 2.3.2)."""
+        self._tells_recent = False
+        self.view.forget_recent()
 
     # -- for our own commands -----------------------------------------------------------------------------------------
 

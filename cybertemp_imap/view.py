@@ -121,6 +121,11 @@ class View:
         start = bisect_left(self._messages.uids, first)
         self.recent.update(self._messages.uids[start:])
 
+    def forget_recent(self) -> None:
+        """Have no message be recent, and tell of none."""
+        self.recent.clear()
+        self._recent_told = 0
+
     def is_untold(self, uid: int) -> bool:
         """Tell whether a message's flags changed since the session was told them."""
         return uid in self._flags

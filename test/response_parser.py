@@ -84,8 +84,12 @@ def _untagged(scanner: Scanner) -> dict[str, Any]:
             return {"name": name, "number": number, "data": fetch_items(scanner)}
         if name not in (b"EXISTS", b"RECENT", b"EXPUNGE") or (name == b"EXPUNGE" and number == 0):
             scanner.fail("no such message response")
+        if name == b"RECENT":
+            scanner.not_in_rev2()
         return {"name": name, "number": number}
     name = scanner.atom()
+    if name == b"SEARCH":
+        scanner.not_in_rev2()
     if name in (b"OK", b"NO", b"BAD", b"BYE", b"PREAUTH"):
         return _status(scanner, name)
     read = _DATA.get(name)
@@ -111,7 +115,7 @@ def _status(scanner: Scanner, name: bytes) -> dict[str, Any]:
 _ONE_VALUE: dict[bytes, Callable[[Scanner], Any]] = {
     b"UIDNEXT": Scanner.nz_number,
     b"UIDVALIDITY": Scanner.nz_number,
-    b"UNSEEN": Scanner.nz_number,
+    b"UNSEEN": Scanner.first_unseen,
     b"MAILBOXID": Scanner.object_id,
     b"PERMANENTFLAGS": lambda scanner: scanner.listed(Scanner.permanent_flag, empty=True),
     b"BADCHARSET": lambda scanner: scanner.listed(Scanner.astring),

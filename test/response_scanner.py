@@ -49,6 +49,11 @@ class Scanner:
         near = self.data[max(0, self.pos - 60) : self.pos], self.data[self.pos : self.pos + 60]
         raise Malformed(f"{text}, after {near[0]!r}, before {near[1]!r}")
 
+    def not_in_rev2(self) -> None:
+        """Fail where IMAP4rev2 was enabled: what was just read is of IMAP4rev1 only (RFC 9051 appendix E)."""
+        if b"IMAP4REV2" in self.enabled:
+            self.fail("this is not in IMAP4rev2")
+
     def take(self, literally: bytes) -> bool:
         """Move past ``literally`` if it comes next."""
         if self.data.startswith(literally, self.pos):
@@ -108,6 +113,11 @@ class Scanner:
         if found == 0:
             self.fail("zero is not possible")
         return found
+
+    def first_unseen(self) -> int:
+        """Read the number of UNSEEN."""
+        self.not_in_rev2()
+        return self.nz_number()
 
     # -- strings ------------------------------------------------------------------------------------------------------
 
@@ -181,7 +191,10 @@ class Scanner:
 
     def fetch_flag(self) -> bytes:
         """Read a flag as FETCH has it: ``\\Recent`` too."""
-        return b"\\Recent" if self.take(b"\\Recent") else self.flag()
+        if self.take(b"\\Recent"):
+            self.not_in_rev2()
+            return b"\\Recent"
+        return self.flag()
 
     def permanent_flag(self) -> bytes:
         """Read a flag as PERMANENTFLAGS has it: ``\\*`` too."""

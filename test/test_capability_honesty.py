@@ -33,6 +33,14 @@ def _imap4rev1(client: Client) -> None:
     assert b"RFC822.TEXT" in client.ok("FETCH 1 RFC822.TEXT").fetched()[1]
 
 
+def _imap4rev2(client: Client) -> None:
+    """RFC 9051: LIST from SELECT, and nothing but ESEARCH."""
+    assert client.ok("ENABLE IMAP4rev2").data("ENABLED") == [(b"IMAP4rev2",)]
+    answer = client.ok(f"SELECT {MINE}")
+    assert answer.named("LIST") and not answer.named("RECENT")
+    assert client.ok("SEARCH ALL").named("ESEARCH")
+
+
 def _literal_plus(client: Client) -> None:
     """RFC 7888: no continuation for ``{n+}``."""
     assert _names(client, b"a STATUS {5+}\r\nINBOX (MESSAGES)\r\n") == [b"STATUS", b"OK"]
@@ -216,6 +224,7 @@ def _starttls(client: Client) -> None:
 
 USES: dict[bytes, Callable[[Client], None]] = {
     b"IMAP4rev1": _imap4rev1,
+    b"IMAP4rev2": _imap4rev2,
     b"LITERAL+": _literal_plus,
     b"SASL-IR": _sasl_ir,
     b"ID": _id,
@@ -245,7 +254,7 @@ USES: dict[bytes, Callable[[Client], None]] = {
     b"UTF8=ACCEPT": _utf8_accept,
     b"APPENDLIMIT=26214400": _append_limit,
 }
-NEEDS_LOGIN = frozenset({b"IMAP4rev1", b"LITERAL+", b"ENABLE"})
+NEEDS_LOGIN = frozenset({b"IMAP4rev1", b"IMAP4rev2", b"LITERAL+", b"ENABLE"})
 """Announced before login, and of use after it."""
 
 
@@ -300,4 +309,4 @@ class CapabilityHonestyTests(WireTestCase):
             "STATUS INBOX (HIGHESTMODSEQ)",
         ):
             self.assertNotEqual(client.command(command).status, "OK", command)
-        self.assertEqual(client.ok("ENABLE CONDSTORE QRESYNC IMAP4rev2").data("ENABLED"), [()])
+        self.assertEqual(client.ok("ENABLE CONDSTORE QRESYNC").data("ENABLED"), [()])

@@ -10,8 +10,11 @@ from cybertemp_imap.protocol.rule import Completion
 if TYPE_CHECKING:
     from cybertemp_imap.protocol.server import ImapServer
 
-CAN_BE_ENABLED: dict[str, tuple[str, ...]] = {"UTF8=ACCEPT": ()}
+CAN_BE_ENABLED: dict[str, tuple[str, ...]] = {"UTF8=ACCEPT": (), "IMAP4REV2": ()}
 """What can be enabled, upper case, and what each of them enables besides, which ENABLED does not name."""
+
+SPELLINGS = {"IMAP4REV2": "IMAP4rev2"}
+"""How names are printed that are announced otherwise than in upper case."""
 
 
 async def run(session: ImapServer, command: Enable) -> Completion:
@@ -19,5 +22,7 @@ async def run(session: ImapServer, command: Enable) -> Completion:
     enabled = [name for name in dict.fromkeys(command.capabilities) if name in CAN_BE_ENABLED]
     for name in enabled:
         session.enabled.update((name, *CAN_BE_ENABLED[name]))
-    session.untagged(" ".join(["ENABLED", *enabled]).encode())
+    if "IMAP4REV2" in enabled and session.mbox is not None:
+        session.mbox.forget_recent()
+    session.untagged(" ".join(["ENABLED", *(SPELLINGS.get(name, name) for name in enabled)]).encode())
     return Completion("ENABLE completed")

@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING
 from cybertemp_imap.errors import Refusal, Refused
 from cybertemp_imap.naming import DELIMITER, SPECIAL_USES
 from cybertemp_imap.protocol.command import Create, Delete, Rename
-from cybertemp_imap.protocol.commands.names import mailbox_name, new_mailbox_name
+from cybertemp_imap.protocol.commands.names import (
+    list_line,
+    mailbox_name,
+    new_mailbox_name,
+    other_spelling,
+    rev2_enabled,
+)
 from cybertemp_imap.protocol.object_id import mailbox_id
 from cybertemp_imap.protocol.rule import Completion
 
@@ -28,6 +34,10 @@ async def run_create(session: ImapServer, command: Create) -> Completion:
         if use is not None and refused.refusal is Refusal.CANNOT:
             raise Refused(Refusal.USE_ATTRIBUTE) from None
         raise
+    given = other_spelling(session, command.mailbox, name)
+    if given is not None and rev2_enabled(session):
+        # RFC 9051 section 6.3.4
+        session.untagged(list_line(session, name, given))
     return Completion("CREATE completed", f"MAILBOXID ({mailbox_id(made)})")
 
 
@@ -54,5 +64,12 @@ async def run_delete(session: ImapServer, command: Delete) -> Completion:
 async def run_rename(session: ImapServer, command: Rename) -> Completion:
     """Rename a folder and all below it."""
     destination = new_mailbox_name(session, command.destination).removesuffix(DELIMITER)
-    await session.user.rename_folder(await mailbox_name(session, command.source), destination)
+    source = await mailbox_name(session, command.source)
+    await session.user.rename_folder(source, destination)
+    normalized = other_spelling(session, command.source, source) or other_spelling(
+        session, command.destination, destination
+    )
+    if normalized is not None and rev2_enabled(session):
+        # RFC 9051 section 6.3.6
+        session.untagged(list_line(session, destination, other_spelling(session, command.source, source) or source))
     return Completion("RENAME completed")

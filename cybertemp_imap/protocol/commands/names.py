@@ -6,7 +6,10 @@ from typing import TYPE_CHECKING
 from unicodedata import normalize
 
 from cybertemp_imap.errors import Refusal, Refused
+from cybertemp_imap.naming import DELIMITER, INBOX
+from cybertemp_imap.protocol import strings
 from cybertemp_imap.protocol.names import MailboxNameFault, decode_mailbox
+from cybertemp_imap.protocol.responses import mailbox_line
 
 if TYPE_CHECKING:
     from cybertemp_imap.protocol.server import ImapServer
@@ -15,6 +18,30 @@ if TYPE_CHECKING:
 def utf8_enabled(session: ImapServer) -> bool:
     """Tell whether names go as UTF-8 in this session (RFC 6855 section 3, RFC 9051 section 6.3.1)."""
     return not session.enabled.isdisjoint({"UTF8=ACCEPT", "IMAP4REV2"})
+
+
+def rev2_enabled(session: ImapServer) -> bool:
+    """Tell whether the session speaks IMAP4rev2, with its own defaults (RFC 9051 section 6.3.1, appendix E)."""
+    return "IMAP4REV2" in session.enabled
+
+
+def list_line(session: ImapServer, name: str, old_name: str | None = None) -> bytes:
+    """Print the LIST response that tells how a mailbox is called, and what it was called (RFC 9051 section 6.3.9.7)."""
+    utf8 = utf8_enabled(session)
+    extended = [] if old_name is None else [b'"OLDNAME" (' + strings.mailbox(old_name, utf8) + b")"]
+    return mailbox_line(b"LIST", (), _shown(session, name), utf8, extended)
+
+
+def other_spelling(session: ImapServer, raw: bytes, name: str) -> str | None:
+    """Return the name that a client has given for a mailbox, where the mailbox is not called so."""
+    given, shown = _decoded(session, raw), _shown(session, name)
+    if given.removesuffix(DELIMITER) == shown or given.upper() == shown == INBOX:
+        return None
+    return given
+
+
+def _shown(session: ImapServer, name: str) -> str:
+    return INBOX if name.upper() == INBOX else session.user.reach.canonical(name)
 
 
 async def mailbox_name(session: ImapServer, raw: bytes) -> str:

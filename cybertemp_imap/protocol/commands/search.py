@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from cybertemp_imap.errors import Refusal, Refused
 from cybertemp_imap.protocol import strings
 from cybertemp_imap.protocol.command import Search
+from cybertemp_imap.protocol.commands.names import rev2_enabled
 from cybertemp_imap.protocol.rule import Bad, Completion
 from cybertemp_imap.protocol.sequence import compact
 from cybertemp_imap.search import search
@@ -36,15 +37,17 @@ async def run(session: ImapServer, command: Search) -> Completion:
         if saves:
             session.saved_uids = ()
         raise
+    # IMAP4rev2 has but the extended answer (RFC 9051 section 6.4.4).
+    returns = frozenset({"ALL"}) if command.returns is None and rev2_enabled(session) else command.returns
     uids = mailbox.view.uids
     numbers = [uids[position] if command.uid else position + 1 for position in found]
-    if command.returns is None:
+    if returns is None:
         session.untagged(b"SEARCH " + strings.numbers(numbers) if numbers else b"SEARCH")
         return Completion("SEARCH completed")
     if saves:
-        session.saved_uids = _saved([uids[position] for position in found], command.returns)
-    if command.returns != {"SAVE"}:
-        session.untagged(_extended(session.tag, numbers, command.returns, command.uid))
+        session.saved_uids = _saved([uids[position] for position in found], returns)
+    if returns != {"SAVE"}:
+        session.untagged(_extended(session.tag, numbers, returns, command.uid))
     return Completion("SEARCH completed")
 
 

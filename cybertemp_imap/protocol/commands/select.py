@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from cybertemp_imap.mailbox import Mailbox
 from cybertemp_imap.protocol import responses
 from cybertemp_imap.protocol.command import Select
-from cybertemp_imap.protocol.commands.names import mailbox_name
+from cybertemp_imap.protocol.commands.names import list_line, mailbox_name, other_spelling, rev2_enabled
 from cybertemp_imap.protocol.object_id import mailbox_id
 from cybertemp_imap.protocol.rule import Bad, Completion
 from cybertemp_imap.rules.flags import SYSTEM_FLAGS
@@ -26,11 +26,14 @@ async def run(session: ImapServer, command: Select) -> Completion:
     if session.mbox is not None:
         session.leave_mailbox()
         session.untagged(responses.status("OK", "The mailbox open before is closed.", "CLOSED"))
-    mailbox = await session.user.open(await mailbox_name(session, command.mailbox), read_only=command.read_only)
+    name, rev2 = await mailbox_name(session, command.mailbox), rev2_enabled(session)
+    mailbox = await session.user.open(name, read_only=command.read_only, tells_recent=not rev2)
     if session.outlet.closed:
         mailbox.close()
         return Completion("")
-    session.untagged(*_state_lines(mailbox))
+    # RFC 9051 section 6.3.2: LIST tells the name that the mailbox has.
+    more = [list_line(session, name, other_spelling(session, command.mailbox, name))] if rev2 else _older_lines(mailbox)
+    session.untagged(*_state_lines(mailbox), *more)
     session.enter_mailbox(mailbox)
     text = "EXAMINE completed" if command.read_only else "SELECT completed"
     return Completion(text, "READ-ONLY" if mailbox.read_only else "READ-WRITE")
@@ -39,20 +42,24 @@ async def run(session: ImapServer, command: Select) -> Completion:
 def _state_lines(mailbox: Mailbox) -> list[bytes]:
     flags = b" ".join(_flags(mailbox))
     head = mailbox.shared.head
-    lines = [
+    return [
         b"FLAGS (" + flags + b")",
         b"OK [PERMANENTFLAGS ()] Nothing can be changed."
         if mailbox.read_only
         else b"OK [PERMANENTFLAGS (" + flags + b" \\*)] New keywords can be created.",
         b"%d EXISTS" % len(mailbox.view),
-        b"%d RECENT" % mailbox.view.recent_count,
+        b"OK [UIDVALIDITY %d] UIDs are valid." % head.uid_validity,
+        b"OK [UIDNEXT %d] This is the next UID." % head.uid_next,
+        responses.status("OK", "This is the mailbox.", f"MAILBOXID ({mailbox_id(mailbox.shared.ref)})"),
     ]
+
+
+def _older_lines(mailbox: Mailbox) -> list[bytes]:
+    """Return what IMAP4rev2 has no more (RFC 9051 appendix E)."""
+    lines = [b"%d RECENT" % mailbox.view.recent_count]
     unseen = _first_unseen(mailbox)
     if unseen is not None:
         lines.append(b"OK [UNSEEN %d] This is the first unseen message." % unseen)
-    lines.append(b"OK [UIDVALIDITY %d] UIDs are valid." % head.uid_validity)
-    lines.append(b"OK [UIDNEXT %d] This is the next UID." % head.uid_next)
-    lines.append(responses.status("OK", "This is the mailbox.", f"MAILBOXID ({mailbox_id(mailbox.shared.ref)})"))
     return lines
 
 
