@@ -316,6 +316,7 @@ def watched_realm(watch: SessionWatch, mailboxes: SharedMailboxes) -> Realm:
     def leave(account: object) -> None:
         assert isinstance(account, Account)
         watch.leave(account)
+        account.on_end = None
 
     return Realm(lambda identity: watch.enter(Account(identity, mailboxes)), leave)
 

@@ -314,6 +314,7 @@ class Mailbox:
         """Let go of the mailbox. What has ``\\Deleted`` stays: CLOSE expunges it by a call of its own."""
         self._listeners.clear()
         self.shared.views.discard(self.view)
+        self.view.on_gone = None
         done: Deferred[None] = Deferred()
         done.callback(None)
         return done

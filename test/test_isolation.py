@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from uuid import uuid4
 
 from cybertemp_imap.naming import account_key
+from cybertemp_imap.protocol.commands.table import NAMES
 from test.wire import MINE, THEIRS, Wire, WireTestCase
 
 ABSENT = "absent@example.net"
@@ -42,6 +44,19 @@ _NUMBERS = re.compile(rb"((?:APPEND|COPY)UID) \d+|(MAILBOXID) \(F\d+\)")
 """Numbers that no two mailboxes share."""
 
 
+NO_NAMES = {"LOGIN", "AUTHENTICATE", "ID"}
+"""Commands whose strings are not names."""
+
+
+def commands_with_strings() -> set[str]:
+    """Return the commands that take strings from the client, by their typed objects."""
+    return {
+        name
+        for kind, name in NAMES.items()
+        if any("bytes" in str(field.type) for field in dataclasses.fields(kind))  # type: ignore[arg-type]
+    }
+
+
 def without_name(raw: bytes, name: str) -> bytes:
     """Return an answer without a name, and without the numbers that differ with it."""
     raw = raw.replace(name.encode(), b"?").replace(name.lower().encode(), b"?")
@@ -64,6 +79,11 @@ class IsolationTests(WireTestCase):
         self.store.add_address(None, "ownerless@example.net")
         self.wire.deliver(1, "ownerless@example.net")
         self.wire.deliver(1, MINE)
+
+    def test_every_command_is_here(self) -> None:
+        """A command that is added, and takes a name, must be put into the table; EXAMINE is SELECT."""
+        tested = {command.removeprefix("UID ").split(" ")[0] for command in COMMANDS}
+        self.assertEqual(commands_with_strings() - NO_NAMES - tested, set())
 
     def answers(self, name: str) -> list[bytes]:
         """Send every command for a name and return the answers, with the name taken out."""
