@@ -21,6 +21,9 @@ from bench.client import Client
 from bench.corpus import Mail
 from bench.database import USER, Database
 
+# All of the bench's clients come from one address and are one user.
+_PLENTY = {"IMAP_IP_CONNECTIONS": "100000", "IMAP_USER_CONNECTIONS": "100000"}
+
 _ROOT = Path(__file__).resolve().parents[1]
 _START_TIMEOUT = 30.0
 
@@ -132,7 +135,7 @@ class Ours(Server):
         command = [sys.executable, "-m", "bench.measured", "--nodaemon", "--pidfile=", "cybertemp-imap"]
         self._spawn(
             [*command, "--bind", f"{host}:{port}"],
-            {"DATABASE_URL": self.database.dsn, "PYTHONPATH": str(_ROOT), "BENCH_PROBE": str(self._report)},
+            {"DATABASE_URL": self.database.dsn, "PYTHONPATH": str(_ROOT), "BENCH_PROBE": str(self._report), **_PLENTY},
             self.folder,
         )
 

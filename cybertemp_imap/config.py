@@ -109,6 +109,15 @@ class Settings:
     login_delay: float = _setting("IMAP_LOGIN_DELAY", forms.seconds(0, 60), 2.0)
     #: Failed logins after which a connection is closed.
     login_attempts: int = _setting("IMAP_LOGIN_ATTEMPTS", forms.whole(1, 100), 3)
+    #: Failed logins a minute, from one address and for one account, beyond which logins wait, and how long at most.
+    ip_failures: int = _setting("IMAP_IP_FAILURES", forms.whole(1, 100_000), 10)
+    account_failures: int = _setting("IMAP_ACCOUNT_FAILURES", forms.whole(1, 100_000), 10)
+    login_wait: float = _setting("IMAP_LOGIN_WAIT", forms.seconds(0, 60), 15.0)
+    #: Where the processes of a machine count them; None for a file of the user's in memory.
+    throttle_file: Path | None = _setting("IMAP_THROTTLE_FILE", forms.path)
+    #: Connections at a time, in one process.
+    ip_connections: int = _setting("IMAP_IP_CONNECTIONS", forms.whole(1, 1_000_000), 30)
+    user_connections: int = _setting("IMAP_USER_CONNECTIONS", forms.whole(1, 1_000_000), 20)
     #: Bad commands after which a connection is closed, before and after login.
     login_bad_commands: int = _setting("IMAP_LOGIN_BAD_COMMANDS", forms.whole(1, 1000), 3)
     bad_commands: int = _setting("IMAP_BAD_COMMANDS", forms.whole(1, 10000), 20)

@@ -18,6 +18,7 @@ class Refusal(Enum):
     TOKEN_EXPIRED = ("NO", "EXPIRED", "This token has expired; create a new one.")
     SUBSCRIPTION_LAPSED = ("NO", "AUTHORIZATIONFAILED", "The account has no active subscription.")
     PRIVACY_REQUIRED = ("NO", "PRIVACYREQUIRED", "Logging in needs an encrypted connection.")
+    TOO_MANY_CONNECTIONS = ("NO", "LIMIT", "The account has too many connections; close one and try again.")
     UNSUPPORTED_MECHANISM = ("NO", "CANNOT", "This authentication mechanism is not supported.")
     BAD_CREDENTIALS_ENCODING = ("BAD", None, "The authentication data is malformed.")
     AUTHENTICATION_CANCELLED = ("BAD", None, "Authentication cancelled.")

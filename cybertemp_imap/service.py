@@ -39,6 +39,7 @@ from cybertemp_imap.store import migrations
 from cybertemp_imap.store.postgres import PostgresStore
 from cybertemp_imap.supabase.client import SupabaseClient
 from cybertemp_imap.supabase.store import HostedStore
+from cybertemp_imap.throttle import Table, default_file
 from cybertemp_imap.upkeep import Upkeep
 from cybertemp_imap.watch import SessionWatch
 
@@ -162,6 +163,8 @@ class ImapService(MultiService):
         gc.collect()
         gc.freeze()
         factory.certificate = self._places.starttls
+        if isinstance(factory, ImapFactory):
+            factory.throttle.table = Table.shared(self._settings.throttle_file or default_file())
         self._renewal.start()
         self._gate.open(factory)
         for port in self._ports:

@@ -205,7 +205,9 @@ class Wire:
         self.usage = checker.usage
         self.watch = SessionWatch(self.store)
         portal = Portal(watched_realm(self.watch, self.mailboxes), [checker])
-        self.factory = ImapFactory(portal, Limits(**limits), reactor=self.clock)
+        # Tests open connections and fail to log in as they like; those limits have tests of their own.
+        plenty = {"ip_connections": 10_000, "user_connections": 10_000, "ip_failures": 1000, "account_failures": 1000}
+        self.factory = ImapFactory(portal, Limits(**{**plenty, **limits}), reactor=self.clock)
         self.clients: list[Client] = []
         self.user = self._add_account(USER, TOKEN, MINE, MINE_TOO)
         self.other_user = self._add_account(THEIR_USER, THEIR_TOKEN, THEIRS)
@@ -227,9 +229,10 @@ class Wire:
             found.append(row.id)
         return found
 
-    def connect(self, peer: str = "127.0.0.1", tls: bool = False) -> Client:
+    def connect(self, peer: str = "127.0.0.1", tls: bool = False, reads: bool = True) -> Client:
         """Open a connection; the greeting is there to be read."""
         transport = (TlsWireTransport if tls else WireTransport)(self.clock, peer)
+        transport.client_reads = reads
         transport.protocol = self.factory.buildProtocol(None)
         transport.protocol.makeConnection(transport)
         client = Client(self, transport)

@@ -66,6 +66,7 @@ class WireTransport:
         self.most_waiting = 0
         self.writes = 0
         self.no_delay = False
+        self.keep_alive = False
         self.client_reads = True
         self.reading = True
         self.closing = False
@@ -165,11 +166,12 @@ class WireTransport:
         return self.no_delay
 
     def setTcpKeepAlive(self, enabled: bool) -> None:
-        """Do nothing."""
+        """Take note."""
+        self.keep_alive = enabled
 
     def getTcpKeepAlive(self) -> bool:
-        """Return that it is not set."""
-        return False
+        """Return what was set."""
+        return self.keep_alive
 
     def startTLS(self, context: Any, normal: bool = True) -> None:
         """Be as if under TLS: what is written and what arrives stays as it is."""

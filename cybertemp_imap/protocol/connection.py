@@ -16,7 +16,7 @@ from twisted.mail import imap4
 from twisted.python.failure import Failure
 
 from cybertemp_imap.errors import Refusal
-from cybertemp_imap.protocol import responses
+from cybertemp_imap.protocol import responses, strangers
 from cybertemp_imap.protocol.faultlog import trace
 from cybertemp_imap.protocol.limits import Limits
 from cybertemp_imap.protocol.outlet import Gone, Outlet
@@ -26,6 +26,9 @@ from cybertemp_imap.rules.origin import is_local
 
 READ_AHEAD = 64 * 1024
 """Octets taken from the socket beyond the command in hand, before reading pauses."""
+
+REFUSED_TIMEOUT = 5.0
+"""Seconds that a client which is turned away has to take in the reason."""
 
 
 class Connection(imap4.IMAP4Server):
@@ -47,6 +50,7 @@ class Connection(imap4.IMAP4Server):
         self._line_wanted: Deferred[None] | None = None
         self._login_timer: Any = None
         self._tls_started = False
+        self._heard = False
 
     @abstractmethod
     async def take_event(self, event: Event) -> None:
@@ -68,12 +72,19 @@ class Connection(imap4.IMAP4Server):
         if hasattr(self.transport, "setTcpNoDelay"):
             # An answer in several pieces would otherwise wait for the client's delayed acknowledgement.
             self.transport.setTcpNoDelay(True)
+        if hasattr(self.transport, "setTcpKeepAlive"):
+            self.transport.setTcpKeepAlive(True)
+        if not self.factory.sessions.enter(self):
+            self.outlet.stall_timeout = REFUSED_TIMEOUT
+            self.bye("Too many connections from your address.", "LIMIT")
+            return
         self._login_timer = self.reactor.callLater(self.limits.login_timeout, self._login_timed_out)
         self.sendServerGreeting()
 
     def connectionLost(self, reason: Failure) -> None:  # type: ignore[override]
         """Let go of everything."""
         self.outlet.lost()
+        self.factory.sessions.leave(self)
         self.login_is_over()
         self.setTimeout(None)
         self.leave_mailbox()
@@ -94,6 +105,13 @@ class Connection(imap4.IMAP4Server):
     def turn_out(self, reason: Refusal) -> None:
         """End the session because nobody has a right to it any more, whatever it is doing."""
         self.bye(reason.text, reason.code)
+
+    def stranger(self, protocol: str) -> None:
+        """Turn away a client that does not speak IMAP: one that speaks in lines is told so."""
+        self.outlet.stall_timeout = REFUSED_TIMEOUT
+        if protocol not in ("tls", "binary"):
+            self.untagged(responses.status("BYE", f"This is an IMAP server, and you seem to speak {protocol.upper()}."))
+        self.hang_up()
 
     def hang_up(self) -> None:
         """Close the connection when all is sent."""
@@ -174,6 +192,12 @@ class Connection(imap4.IMAP4Server):
         """Take what came; what goes beyond the read-ahead stays in the socket."""
         if self.outlet.closed:
             return
+        if not self._heard:
+            self._heard = True
+            protocol = strangers.of_octets(data)
+            if protocol is not None:
+                self.stranger(protocol)
+                return
         self.resetTimeout()
         self.reader.feed(data)
         if self._line_wanted is not None:

@@ -11,7 +11,9 @@ from twisted.internet.protocol import Factory
 
 from cybertemp_imap.protocol.limits import Limits
 from cybertemp_imap.protocol.server import ImapServer
+from cybertemp_imap.protocol.sessions import Sessions
 from cybertemp_imap.sasl import LoginCredentials, PlainCredentials
+from cybertemp_imap.throttle import Throttle
 
 CHALLENGERS: Mapping[bytes, Callable[[], Any]] = {b"PLAIN": PlainCredentials, b"LOGIN": LoginCredentials}
 """SASL mechanisms, by name."""
@@ -40,6 +42,10 @@ class ImapFactory(Factory):
         self.certificate: Any = None
         self.challengers = dict(challengers)
         self.reactor = reactor
+        self.sessions = Sessions(self.limits)
+        self.throttle = Throttle(
+            self.limits.ip_failures, self.limits.account_failures, self.limits.login_wait, reactor.seconds
+        )
 
     def buildProtocol(self, addr: IAddress | None) -> ImapServer:
         """Return the protocol of a new connection."""

@@ -34,6 +34,15 @@ class Limits:
     login_bad_commands: int = 3
     bad_commands: int = 20
 
+    ip_failures: int = 10
+    """Failed logins a minute from one address, or IPv6 /64, that are answered without a wait."""
+    account_failures: int = 10
+    login_wait: float = 15.0
+    """The longest wait of a login for other people's failures."""
+
+    ip_connections: int = 30
+    user_connections: int = 20
+
     allow_plaintext: bool = False
     """Whether logging in is allowed without TLS from other machines."""
 

@@ -38,7 +38,7 @@ class Outlet:
         """``on_stall`` is called when the client has taken in nothing for ``stall_timeout`` seconds."""
         self._transport = transport
         self._reactor = reactor
-        self._stall_timeout = stall_timeout
+        self.stall_timeout = stall_timeout
         self._on_stall = on_stall
         self._held: deque[memoryview] = deque()
         self._waiting: Deferred[None] | None = None
@@ -130,7 +130,7 @@ class Outlet:
 
     def _start_timer(self) -> None:
         if self._timer is None:
-            self._timer = self._reactor.callLater(self._stall_timeout, self._stalled)
+            self._timer = self._reactor.callLater(self.stall_timeout, self._stalled)
 
     def _stop_timer(self) -> None:
         if self._timer is not None:

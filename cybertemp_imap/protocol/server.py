@@ -22,7 +22,7 @@ from cybertemp_imap.account import Account
 from cybertemp_imap.errors import Refusal, Refused, StoreUnavailable
 from cybertemp_imap.incoming import Incoming
 from cybertemp_imap.mailbox import Mailbox
-from cybertemp_imap.protocol import responses
+from cybertemp_imap.protocol import responses, strangers
 from cybertemp_imap.protocol.capability import capabilities
 from cybertemp_imap.protocol.command import Command
 from cybertemp_imap.protocol.commands import append
@@ -53,8 +53,6 @@ _ECHO_UNTAGGED = re.compile(rb"(?:\*|\+|OK|NO|BAD)(?: |$)", re.IGNORECASE)
 _ECHO_TAGGED = re.compile(rb"[^ ]+ (?:OK|NO|BAD)(?: |$)", re.IGNORECASE)
 _WITHIN_COMMAND = (ContinuationWanted, LiteralStarted, LiteralChunk)
 """Events after which more of a command is to come."""
-
-_HTTP = re.compile(rb"[A-Z]{3,8} [^ ]+ HTTP/[0-9.]+$")
 
 
 class ImapServer(Connection):
@@ -243,8 +241,9 @@ class ImapServer(Connection):
     # -- bad commands -------------------------------------------------------------------------------------------------
 
     def _not_understood(self, data: bytes, tag: bytes | None, text: str) -> None:
-        if self.state == "unauth" and _HTTP.match(data):
-            self.bye("This is an IMAP server, not a web server.")
+        protocol = strangers.of_line(data) if self.state == "unauth" else None
+        if protocol is not None:
+            self.stranger(protocol)
         elif _ECHO_TAGGED.match(data):
             self._count_bad()
         else:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from twisted.cred.credentials import IUsernamePassword, UsernamePassword
 from twisted.cred.error import LoginFailed
@@ -13,7 +13,9 @@ from cybertemp_imap.auth import SubscriptionLapsed, TokenExpired
 from cybertemp_imap.errors import Refusal, Refused
 from cybertemp_imap.protocol import responses
 from cybertemp_imap.protocol.command import Login
+from cybertemp_imap.protocol.outlet import Gone
 from cybertemp_imap.protocol.rule import Completion
+from cybertemp_imap.throttle import Attempt
 
 if TYPE_CHECKING:
     from cybertemp_imap.protocol.server import ImapServer
@@ -28,16 +30,29 @@ async def run(session: ImapServer, command: Login) -> Completion | None:
 
 async def log_in(session: ImapServer, credentials: IUsernamePassword, name: str) -> Completion | None:
     """Ask the portal. Every failure takes the same time, whatever was wrong."""
+    attempt = session.factory.throttle.attempt(session.peer_host, _octets(credentials.username))
+    await _turn(session, attempt)
     earliest = session.reactor.seconds() + session.limits.login_delay
+    attempt.begin()
+    wrong = False
+    account: Any
     try:
         _, account, logout = await session.portal.login(credentials, None, IAccount)
     except LoginFailed as failure:
+        refusal = _refusal_of(failure)
+        wrong = refusal is Refusal.AUTHENTICATION_FAILED
         await _until(session, earliest)
-        _failed(session, _refusal_of(failure))
+        _failed(session, refusal)
         return None
+    finally:
+        if not wrong:
+            attempt.forgive()
     if session.outlet.closed:
         logout()
         return None
+    if not session.factory.sessions.log_in(session, account.identity.user_id):
+        logout()
+        raise Refused(Refusal.TOO_MANY_CONNECTIONS)
     session.logged_in(account, logout)
     return Completion(f"{name} completed", "CAPABILITY " + b" ".join(session.listCapabilities()).decode())
 
@@ -55,6 +70,19 @@ def _failed(session: ImapServer, refusal: Refusal) -> None:
     session.sendNegativeResponse(session.tag, responses.status("", refusal.text, refusal.code).strip())
     if session.failed_logins >= session.limits.login_attempts:
         session.bye("Too many failed logins.")
+
+
+async def _turn(session: ImapServer, attempt: Attempt) -> None:
+    """Wait while there are too many failures, looking again now and then: others may prove to be none."""
+    latest = session.reactor.seconds() + attempt.longest_wait
+    while (wait := min(attempt.wait, latest - session.reactor.seconds(), 1.0)) > 0:
+        await _until(session, session.reactor.seconds() + wait)
+        if session.outlet.closed:
+            raise Gone
+
+
+def _octets(username: object) -> bytes:
+    return username.encode() if isinstance(username, str) else bytes(username)  # type: ignore[call-overload]
 
 
 async def _until(session: ImapServer, moment: float) -> None:

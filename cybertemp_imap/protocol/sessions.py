@@ -1,0 +1,58 @@
+"""All sessions of a process: how many there may be, and how they end together."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Hashable
+from typing import TYPE_CHECKING, TypeVar
+
+from cybertemp_imap.protocol.limits import Limits
+from cybertemp_imap.rules.origin import network_of
+
+if TYPE_CHECKING:
+    from cybertemp_imap.protocol.connection import Connection
+
+_Key = TypeVar("_Key", bound=Hashable)
+
+
+class Sessions:
+    """The open connections, counted by address (an IPv6 /64 is one) and by user."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._networks: dict[Connection, str] = {}
+        self._users: dict[Connection, Hashable] = {}
+        self._by_network: Counter[str] = Counter()
+        self._by_user: Counter[Hashable] = Counter()
+
+    def __len__(self) -> int:
+        """How many connections are open."""
+        return len(self._networks)
+
+    def enter(self, session: Connection) -> bool:
+        """Take in a new connection; false when there are too many from where it comes."""
+        network = network_of(session.peer_host)
+        self._networks[session] = network
+        self._by_network[network] += 1
+        return self._by_network[network] <= self._limits.ip_connections
+
+    def log_in(self, session: Connection, user: Hashable) -> bool:
+        """Count a connection as a user's; false, and not counted, when the user has too many."""
+        if self._by_user[user] >= self._limits.user_connections:
+            return False
+        self._users[session] = user
+        self._by_user[user] += 1
+        return True
+
+    def leave(self, session: Connection) -> None:
+        """Forget a connection that is gone."""
+        if session in self._networks:
+            _less(self._by_network, self._networks.pop(session))
+        if session in self._users:
+            _less(self._by_user, self._users.pop(session))
+
+
+def _less(counts: Counter[_Key], key: _Key) -> None:
+    counts[key] -= 1
+    if not counts[key]:
+        del counts[key]
