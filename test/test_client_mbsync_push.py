@@ -4,36 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from test.clients.case import ClientTestCase
 from test.clients.expected import FOREIGN, FOREIGN_WIRE, expected_mailboxes
-from test.test_client_mbsync import LETTERS, letters, number
-
-_CONFIGURATION = """
-IMAPAccount demo
-Host 127.0.0.1
-Port {port}
-User {user}
-Pass {token}
-SSLType None
-Timeout 30
-
-IMAPStore far
-Account demo
-
-MaildirStore near
-Path {mail}/
-Inbox {mail}/INBOX
-SubFolders Verbatim
-
-Channel all
-Far :far:
-Near :near:
-Patterns *
-Sync All
-Create Both
-Expunge Both
-SyncState *
-"""
+from test.clients.mbsync import LETTERS, NOTHING, Done, MbsyncTestCase, letters
 
 _SHOP = "shop@example.com"
 _CODES = "codes@example.net"
@@ -51,41 +23,37 @@ _SET_FLAG = """
     UPDATE public.emails SET flags = '{\\\\Flagged}'
     WHERE id = (SELECT id FROM public.emails WHERE mailbox_owner = %s AND flags = '{}' ORDER BY id LIMIT 1)
 """
+_DELIVER_INTO = """
+    INSERT INTO public.emails (mailbox_owner, mailbox, subject, body, from_addr, to_addrs, flags, "timestamp")
+    VALUES (%s, 'Filed', %s, 'Hello', 'ada@work.example', '{}', '{}', now())
+"""
 _DELETE = "DELETE FROM public.emails WHERE id = %s"
 
 
-class BothWaysTests(ClientTestCase):
-    """A pair of Maildirs and the server, after changes on either side."""
+class BothWaysTestCase(MbsyncTestCase):
+    """Changes on either side are carried to the other."""
 
-    program = "mbsync"
+    channel = "Sync All\nCreate Both\nExpunge Both"
 
-    async def synchronize(self) -> None:
-        """Run mbsync once."""
-        mail = self.folder / "mail"
-        mail.mkdir(exist_ok=True)
-        configuration = self.folder / "mbsyncrc"
-        configuration.write_text(_CONFIGURATION.format(port=self.port, user=self.user, token=self.token, mail=mail))
-        await self.run_program("mbsync", "--config", configuration, "--all")
+    async def runs(self) -> list[Done]:
+        """Synchronize until there is nothing left to do; return what each run but the last has done."""
+        done: list[Done] = []
+        while len(done) < 4:
+            before = self.files(), self.execute(_STATE)
+            run = await self.synchronize()
+            if run == NOTHING:
+                # Nor has anything been written that is not counted.
+                self.assertEqual((self.files(), self.execute(_STATE)), before)
+                self.check_same()
+                return done
+            done.append(run)
+        raise self.failureException(f"it never comes to rest: {done}")
 
-    async def settle(self) -> None:
-        """Synchronize; a second run must have nothing to do, on either side, and both sides are the same."""
-        await self.synchronize()
-        # A message of an address is in INBOX too: what is changed in one is found in the other by the run after.
-        await self.synchronize()
-        before = self.files(), self.execute(_STATE)
-        await self.synchronize()
-        self.assertEqual((self.files(), self.execute(_STATE)), before)
-        self.check_same()
-
-    def files(self) -> dict[Path, tuple[int, int]]:
-        """Return every message file, with what changes when it is written again."""
-        found = [path for part in ("cur", "new") for path in (self.folder / "mail").rglob(f"{part}/*")]
-        return {path: (path.stat().st_ino, path.stat().st_mtime_ns) for path in found}
-
-    def messages(self, name: str) -> list[Path]:
-        """Return the message files of a Maildir, in the order of their numbers."""
-        maildir = self.folder / "mail" / name
-        return sorted((path for part in ("cur", "new") for path in (maildir / part).iterdir()), key=number)
+    async def one_run(self) -> Done:
+        """Synchronize: a second run must find nothing left to do. Return what the first has done."""
+        done = await self.runs()
+        self.assertEqual(len(done), 1, done)
+        return done[0]
 
     def check_same(self) -> None:
         """Every address and every folder below it has the messages of its rows in its Maildir, and their flags."""
@@ -97,41 +65,6 @@ class BothWaysTests(ClientTestCase):
                     sorted("".join(sorted(LETTERS.get(flag, "") for flag in m.flags)) for m in expected),
                     name,
                 )
-
-    async def test_flags(self) -> None:
-        """Flags set on either side are set on both."""
-        email = self.deliver(_SHOP, "To be answered")
-        await self.settle()
-        self.mark(self.find(_SHOP, "To be answered"), "FRS")
-        self.execute(_SET_FLAG, _CODES)
-        await self.settle()
-        ((flags,),) = self.execute("SELECT flags FROM public.emails WHERE id = %s", email)
-        self.assertEqual(set(flags), {"\\Answered", "\\Seen", "\\Flagged"})
-
-    async def test_deletions(self) -> None:
-        """Messages removed on either side are gone from both."""
-        email, other = self.deliver(_SHOP, "To be deleted"), self.deliver(_CODES, "To be deleted too")
-        await self.settle()
-        count = len(self.messages(_SHOP)), len(self.messages(_CODES))
-        self.mark(self.find(_SHOP, "To be deleted"), "ST")
-        self.execute(_DELETE, other)
-        await self.settle()
-        self.assertEqual((len(self.messages(_SHOP)), len(self.messages(_CODES))), (count[0] - 1, count[1] - 1))
-        self.assertEqual(self.execute("SELECT 1 FROM public.emails WHERE id = %s", email), [])
-
-    async def test_new(self) -> None:
-        """Folders and messages that are new on either side are on both; a message pushed keeps its octets."""
-        await self.settle()
-        self.put("Projects", "Pushed", "F")
-        self.put(f"{_SHOP}/Keepsakes", "Receipt", "")
-        self.put("Drafts", "Draft", "D")
-        self.deliver(_SHOP, "Pulled")
-        await self.settle()
-        account = f"account:{self.execute('SELECT user_id FROM public.inbox LIMIT 1')[0][0]}"
-        self.assertEqual(self.execute(_IN_FOLDER, account, "Projects"), [("Pushed", ["\\Flagged"])])
-        self.assertEqual(self.execute(_IN_FOLDER, _SHOP, "Keepsakes"), [("Receipt", [])])
-        self.assertEqual(self.execute(_IN_FOLDER, account, "Drafts"), [("Draft", ["\\Draft"])])
-        self.find(_SHOP, "Pulled")
 
     def put(self, name: str, subject: str, flags: str) -> None:
         """Put a message into a Maildir, which is made if need be."""
@@ -147,3 +80,82 @@ class BothWaysTests(ClientTestCase):
     def mark(self, path: Path, flags: str) -> None:
         """Give a message flags, as a program does that reads Maildirs."""
         path.rename(path.parent.parent / "cur" / f"{path.name.partition(':')[0]}:2,{flags}")
+
+
+class BothWaysTests(BothWaysTestCase):
+    """Every mailbox but INBOX: no message is in two of them."""
+
+    patterns = "* !INBOX"
+
+    async def test_flags(self) -> None:
+        """Flags set on either side are set on both."""
+        email = self.deliver(_SHOP, "To be answered")
+        await self.one_run()
+        self.mark(self.find(_SHOP, "To be answered"), "FRS")
+        self.execute(_SET_FLAG, _CODES)
+        self.assertEqual(await self.one_run(), Done((0, 1, 0), (0, 1, 0)))
+        ((flags,),) = self.execute("SELECT flags FROM public.emails WHERE id = %s", email)
+        self.assertEqual(set(flags), {"\\Answered", "\\Seen", "\\Flagged"})
+
+    async def test_deletions(self) -> None:
+        """Messages removed on either side are gone from both."""
+        email, other = self.deliver(_SHOP, "To be deleted"), self.deliver(_CODES, "To be deleted too")
+        await self.one_run()
+        count = len(self.messages(_SHOP)), len(self.messages(_CODES))
+        self.mark(self.find(_SHOP, "To be deleted"), "ST")
+        self.execute(_DELETE, other)
+        await self.one_run()
+        self.assertEqual((len(self.messages(_SHOP)), len(self.messages(_CODES))), (count[0] - 1, count[1] - 1))
+        self.assertEqual(self.execute("SELECT 1 FROM public.emails WHERE id = %s", email), [])
+
+    async def test_new(self) -> None:
+        """Folders and messages that are new on either side are on both; a message pushed keeps its octets."""
+        await self.one_run()
+        self.put("Projects", "Pushed", "F")
+        self.put(f"{_SHOP}/Keepsakes", "Receipt", "")
+        self.put("Drafts", "Draft", "D")
+        self.deliver(_SHOP, "Pulled")
+        self.execute(_DELIVER_INTO, _CODES, "Filed")
+        done = await self.one_run()
+        self.assertEqual((done.far[0], done.near[0]), (3, 2))
+        account = f"account:{self.execute('SELECT user_id FROM public.inbox LIMIT 1')[0][0]}"
+        self.assertEqual(self.execute(_IN_FOLDER, account, "Projects"), [("Pushed", ["\\Flagged"])])
+        self.assertEqual(self.execute(_IN_FOLDER, _SHOP, "Keepsakes"), [("Receipt", [])])
+        self.assertEqual(self.execute(_IN_FOLDER, account, "Drafts"), [("Draft", ["\\Draft"])])
+        self.find(_SHOP, "Pulled")
+        self.find(f"{_CODES}/Filed", "Filed")
+
+
+class OverlapTests(BothWaysTestCase):
+    """INBOX shows the messages of the addresses, and takes part with them.
+
+    mbsync goes from mailbox to mailbox, INBOX first, and reads each once. What it has written to the server while it
+    was at an address, it can find in INBOX only with its next run; the other way round, one run does.
+    """
+
+    async def test_on_the_server(self) -> None:
+        """What is changed on the server is in both Maildirs after one run."""
+        email = self.deliver(_SHOP, "Twice")
+        await self.one_run()
+        self.find("INBOX", "Twice")
+        self.find(_SHOP, "Twice")
+        self.execute("UPDATE public.emails SET flags = '{\\\\Flagged}' WHERE id = %s", email)
+        self.assertEqual(await self.one_run(), Done((0, 0, 0), (0, 2, 0)))
+        self.execute(_DELETE, email)
+        await self.one_run()
+
+    async def test_in_inbox(self) -> None:
+        """What is changed in INBOX's Maildir is in that of the address after one run."""
+        self.deliver(_SHOP, "Twice")
+        await self.one_run()
+        self.mark(self.find("INBOX", "Twice"), "FS")
+        self.assertEqual(await self.one_run(), Done((0, 1, 0), (0, 1, 0)))
+        self.assertEqual(letters(self.find(_SHOP, "Twice")), "FS")
+
+    async def test_in_address(self) -> None:
+        """What is changed in the Maildir of an address is in INBOX's after the next run, and no run has more to do."""
+        self.deliver(_SHOP, "Twice")
+        await self.one_run()
+        self.mark(self.find(_SHOP, "Twice"), "FS")
+        self.assertEqual(await self.runs(), [Done((0, 1, 0), (0, 0, 0)), Done((0, 0, 0), (0, 1, 0))])
+        self.assertEqual(letters(self.find("INBOX", "Twice")), "FS")
