@@ -13,7 +13,7 @@ from pathlib import Path
 
 from bench import report
 from bench.profile import py_spy
-from bench.run import RUNS, Plan, run
+from bench.run import PARTS, RUNS, Plan, run
 from bench.scenarios import SCENARIOS
 from bench.servers import Dovecot
 
@@ -24,7 +24,7 @@ def main() -> None:
     """Run the bench."""
     keys = [scenario.key for scenario in SCENARIOS]
     parser = argparse.ArgumentParser(prog="python -m bench", description="Measure this server beside Dovecot.")
-    parser.add_argument("--only", nargs="+", default=[], metavar="KEY", choices=["cold", "stream", *keys])
+    parser.add_argument("--only", nargs="+", default=[], metavar="KEY", choices=["cold", "stream", *keys, *PARTS])
     parser.add_argument("--runs", type=int, default=RUNS)
     parser.add_argument("--no-dovecot", action="store_true")
     parser.add_argument(

@@ -33,6 +33,26 @@ class Client:
     ) -> None:
         self._socket.close()
 
+    def idle(self) -> socket.socket:
+        """Send IDLE, and return the connection once the server has agreed: whoever reads it hears of news.
+
+        :raises Refused: the server did not agree.
+        """
+        self._socket.sendall(b"idle IDLE\r\n")
+        answer = b""
+        while not answer.endswith(b"\r\n"):
+            octets = self._socket.recv(4096)
+            if not octets:
+                raise Refused("IDLE: the connection was closed")
+            answer += octets
+        if not answer.rpartition(b"\r\n")[0].rpartition(b"\r\n")[2].startswith(b"+"):
+            raise Refused(f"IDLE: {answer.decode('ascii', 'replace').strip()}")
+        return self._socket
+
+    def close(self) -> None:
+        """Break the connection off."""
+        self._socket.close()
+
     def run(self, command: str) -> int:
         """Send a command, throw its answer away, and return how many octets that was.
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import islice
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import psycopg2
 from psycopg2.extras import execute_values, register_uuid
@@ -30,8 +30,8 @@ SETTINGS = {
     "work_mem": "16MB",
 }
 
-_BATCH = 500
-_INSERT = (
+BATCH = 500
+INSERT = (
     "INSERT INTO public.emails (id, mailbox_owner, mailbox, subject, body, html, from_addr, to_addrs, "
     '"timestamp", flags, size, created_at) VALUES %s'
 )
@@ -55,14 +55,27 @@ class Database:
         self._server.start()
         register_uuid()
         migrations.migrate(self.dsn)
-        self._execute(
-            "INSERT INTO public.users (id, email, subscription_status) VALUES (%s, %s, 'active')", (self._user, USER)
+        self._add_user(self._user, USER, self.token)
+
+    def add_account(self, email: str, addresses: Iterable[str]) -> str:
+        """Add an account with its addresses, and return its token."""
+        user, token = uuid4(), secrets.token_urlsafe(18)
+        self._add_user(user, email, token)
+        for address in addresses:
+            self._add_address(address, user)
+        return token
+
+    def _add_user(self, user: UUID, email: str, token: str) -> None:
+        self.execute(
+            "INSERT INTO public.users (id, email, subscription_status) VALUES (%s, %s, 'active')", (user, email)
         )
-        expires = datetime.now(UTC) + timedelta(days=1)
-        self._execute(
+        self.execute(
             "INSERT INTO public.imap_tokens (user_id, token, expires_at) VALUES (%s, %s, %s)",
-            (self._user, self.token, expires),
+            (user, token, datetime.now(UTC) + timedelta(days=1)),
         )
+
+    def _add_address(self, address: str, user: UUID) -> None:
+        self.execute("INSERT INTO public.inbox (email_address, user_id) VALUES (%s, %s)", (address, user))
 
     def stop(self) -> None:
         """Stop it."""
@@ -70,36 +83,37 @@ class Database:
 
     def process(self) -> int:
         """Return the process number of the server, whose children serve connections."""
-        ((folder,),) = self._execute("SHOW data_directory")
+        ((folder,),) = self.execute("SHOW data_directory")
         return int(Path(folder, "postmaster.pid").read_text().split()[0])
 
     def version(self) -> str:
         """Return the version of PostgreSQL."""
-        ((version,),) = self._execute("SHOW server_version")
+        ((version,),) = self.execute("SHOW server_version")
         return str(version)
 
     def fill(self, address: str, mails: Iterable[Mail]) -> None:
         """Deliver mail as the receiver does: rows in batches, nothing known of IMAP."""
-        self._execute("INSERT INTO public.inbox (email_address, user_id) VALUES (%s, %s)", (address, self._user))
+        self._add_address(address, self._user)
         rest = iter(mails)
-        while batch := list(islice(rest, _BATCH)):
+        while batch := list(islice(rest, BATCH)):
             connection = psycopg2.connect(self.dsn)
             with connection, connection.cursor() as cursor:
-                execute_values(cursor, _INSERT, [_values(mail) for mail in batch], page_size=50)
+                execute_values(cursor, INSERT, [row_values(mail) for mail in batch], page_size=50)
             connection.close()
 
     def settle(self) -> None:
         """Do now what PostgreSQL would otherwise do in the midst of what is measured."""
-        self._execute("VACUUM ANALYZE")
-        self._execute("CHECKPOINT")
+        self.execute("VACUUM ANALYZE")
+        self.execute("CHECKPOINT")
 
     def forget(self) -> None:
         """Make the database one that IMAP has never seen, with all the mail in it."""
-        self._execute("DROP SCHEMA imap CASCADE")
+        self.execute("DROP SCHEMA imap CASCADE")
         migrations.migrate(self.dsn)
         self.settle()
 
-    def _execute(self, statement: str, values: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    def execute(self, statement: str, values: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+        """Run a statement by itself, and return its rows."""
         connection = psycopg2.connect(self.dsn)
         connection.autocommit = True
         try:
@@ -110,7 +124,8 @@ class Database:
             connection.close()
 
 
-def _values(mail: Mail) -> tuple[Any, ...]:
+def row_values(mail: Mail) -> tuple[Any, ...]:
+    """Return a row of ``emails``, in the order of :data:`INSERT`."""
     row = mail.row
     size = len((row.body or "").encode()) + len((row.html or "").encode())
     return (

@@ -4,17 +4,27 @@ from __future__ import annotations
 
 from typing import Any
 
+from bench import push, receiver
 from bench.scenarios import SCENARIOS
 from bench.servers import Dovecot, Ours
 
+_PARTS = {"push": push.as_text, "receiver": receiver.as_text}
 _COLD = {"cold_select": "first SELECT ever", "cold_envelopes": "first listing of envelopes ever"}
 
 
 def as_text(results: dict[str, Any]) -> str:
     """Return the tables of a run."""
+    lines = [results["machine"]]
+    if results["figures"]:
+        lines += _beside(results)
+    for name, part in results["parts"].items():
+        lines += ["", *_PARTS[name](part)]
+    return "\n".join(lines)
+
+
+def _beside(results: dict[str, Any]) -> list[str]:
     lines = [
-        f"{results['machine']}; PostgreSQL {results['database']} on: {results['database_core']}; "
-        f"medians of {results['runs']}",
+        f"PostgreSQL {results['database']} on: {results['database_core']}; medians of {results['runs']}",
         "",
         f"{'':42} {'ours':>11} {'Dovecot':>11} {'ours ÷':>8} {'best ÷':>8} {'cpu ÷':>7} {'goal':>6} {'others':>7}",
         f"{'':42} {'':>11} {'':>11} {'Dovecot':>8} {'best':>8} {'cpu':>7} {'':>6} {'busy':>7}",
@@ -24,8 +34,7 @@ def as_text(results: dict[str, Any]) -> str:
     lines += [_row(titles[key], figures, goals.get(key)) for key, figures in results["figures"].items()]
     lines += _extra(results["figures"])
     lines += ["", *(_watched(name, runs) for name, runs in results["watched"].items())]
-    lines += [f"\n{text}" for text in results["profiles"]]
-    return "\n".join(lines)
+    return [*lines, *(f"\n{text}" for text in results["profiles"])]
 
 
 def _row(title: str, figures: dict[str, Any], goal: float | None) -> str:

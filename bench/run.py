@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bench import machine
+from bench import machine, push, receiver
 from bench.corpus import corpus
 from bench.profile import profile
 from bench.scenarios import (
@@ -29,6 +29,12 @@ from bench.scenarios import (
 from bench.servers import Dovecot, Ours, Server
 
 RUNS = 5
+
+#: What is measured on a server of ours alone, each on one of its own.
+PARTS: dict[str, Callable[[Ours, Callable[[str], None]], dict[str, Any]]] = {
+    "push": push.measure,
+    "receiver": receiver.measure,
+}
 
 
 @dataclass
@@ -86,10 +92,45 @@ class Plan:
 
 def run(plan: Plan, folder: Path) -> dict[str, Any]:
     """Measure, and return everything as it goes into the file of results."""
+    results: dict[str, Any] = {
+        "machine": machine.describe(),
+        "database_core": plan.database_core,
+        "runs": plan.runs,
+        "load": os.getloadavg(),
+        "figures": {},
+        "watched": {},
+        "profiles": [],
+        "parts": {},
+    }
+    if not plan.only or plan.only - PARTS.keys():
+        results.update(_beside(plan, folder))
+    for name, measure in PARTS.items():
+        if plan.wants(name):
+            results["parts"][name] = _alone(plan, _folder(folder, name), measure)
+    return results
+
+
+def _alone(
+    plan: Plan, folder: Path, measure: Callable[[Ours, Callable[[str], None]], dict[str, Any]]
+) -> dict[str, Any]:
+    """Measure one part, on a server of ours without mail; nothing is bound to a core."""
+    everywhere = os.sched_getaffinity(0)
+    ours = Ours(folder, everywhere, everywhere, plan.programs)
+    try:
+        ours.prepare({})
+        ours.start()
+        return measure(ours, _say)
+    finally:
+        ours.close()
+
+
+def _beside(plan: Plan, folder: Path) -> dict[str, Any]:
+    """Measure every scenario on every server, in turn."""
     client_cores, server_cores = machine.cores()
     database_cores = {"server": server_cores, "client": client_cores, "any": client_cores | server_cores}
     ours = Ours(_folder(folder, "ours"), server_cores, database_cores[plan.database_core], plan.programs)
     servers: list[Server] = [ours]
+    everywhere = os.sched_getaffinity(0)
     try:
         _say("filling PostgreSQL")
         mailboxes = {
@@ -108,6 +149,7 @@ def run(plan: Plan, folder: Path) -> dict[str, Any]:
             server.start()
         return _measure(plan, ours, servers)
     finally:
+        os.sched_setaffinity(0, everywhere)
         for server in servers:
             server.close()
 
@@ -136,10 +178,7 @@ def _measure(plan: Plan, ours: Ours, servers: Sequence[Server]) -> dict[str, Any
                 _say(f"profiling {scenario.title}")
                 profiles.append(profile(ours, scenario, ours.folder))
     return {
-        "machine": machine.describe(),
         "database": ours.database.version(),
-        "database_core": plan.database_core,
-        "runs": plan.runs,
         "figures": {key: {name: figure.as_json() for name, figure in row.items()} for key, row in figures.items()},
         "watched": watched,
         "profiles": profiles,

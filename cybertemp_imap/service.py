@@ -63,7 +63,7 @@ def build_factory(settings: Settings, dsn: str) -> tuple[Startable, Factory]:
     from twisted.internet import reactor
 
     store = build_store(settings, dsn, reactor)
-    mailboxes = SharedMailboxes(store)
+    mailboxes = SharedMailboxes(store, lambda call: reactor.callLater(0, call))
     watch = SessionWatch(store)
     portal = Portal(watched_realm(watch, mailboxes), [TokenChecker(store)])
     limits = Limits(**{field.name: getattr(settings, field.name) for field in dataclasses.fields(Limits)})

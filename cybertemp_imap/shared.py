@@ -20,6 +20,12 @@ from cybertemp_imap.view import View
 PAGE = 5_000
 """Messages read from the store at a time: a few milliseconds of the reactor's time."""
 
+TOLD_AT_ONCE = 40
+"""Idling sessions that are told before others have a turn: about a millisecond of the reactor's time."""
+
+Later = Callable[[Callable[[], None]], object]
+"""Has something done when the reactor has had a turn."""
+
 KEPT_MESSAGES = 1_000_000
 KEPT_MAILBOXES = 1_000
 """How much is kept of mailboxes that no session has open, so that opening one again is quick."""
@@ -28,11 +34,18 @@ KEPT_MAILBOXES = 1_000
 class SharedMailbox:
     """What a process knows of a mailbox. Sessions have a :class:`~cybertemp_imap.view.View` of it each."""
 
-    def __init__(self, store: Store, ref: MailboxRef, look: Callable[[int], None] = lambda number: None) -> None:
+    def __init__(
+        self,
+        store: Store,
+        ref: MailboxRef,
+        look: Callable[[int], None] = lambda number: None,
+        later: Later | None = None,
+    ) -> None:
         """``look`` has the mailbox looked at for the sake of its open sessions, when it is time."""
         self.store = store
         self.ref = ref
         self._look_at = look
+        self._later = later
         self.messages = Messages()
         self.head = MailboxHead(0, 1, 0)
         self.views: WeakSet[View] = WeakSet()
@@ -109,9 +122,16 @@ class SharedMailbox:
 
     def _tell(self) -> None:
         """Have idling sessions told; whoever learnt of a change, and how, all of them hear of it at once."""
-        for view in list(self.views):
+        self._tell_each([view for view in self.views if view.on_news is not None])
+
+    def _tell_each(self, views: Sequence[View]) -> None:
+        """Tell some, and the others when the reactor has had a turn; each is told of all there is by then."""
+        now = len(views) if self._later is None else TOLD_AT_ONCE
+        for view in views[:now]:
             if view.on_news is not None:
                 view.on_news()
+        if self._later is not None and views[now:]:
+            self._later(lambda: self._tell_each(views[now:]))
 
     async def look(self) -> None:
         """Refresh because of a hint; a store that is away gives another hint when it is back."""
@@ -233,8 +253,10 @@ class SharedMailboxes:
 
     _log = Logger()
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, later: Later | None = None) -> None:
+        """``later`` cuts the telling of many sessions into slices; without it, all are told at once."""
         self.store = store
+        self._later = later
         self._open: WeakValueDictionary[int, SharedMailbox] = WeakValueDictionary()
         self._kept: OrderedDict[int, SharedMailbox] = OrderedDict()
         self._looking: set[int] = set()
@@ -244,7 +266,7 @@ class SharedMailboxes:
         """Return the shared mailbox of a reference found for one user."""
         shared = self._open.get(ref.id)
         if shared is None or shared.ref != ref:
-            shared = self._open[ref.id] = SharedMailbox(self.store, ref, self._changed_here)
+            shared = self._open[ref.id] = SharedMailbox(self.store, ref, self._changed_here, self._later)
         self._kept[ref.id] = shared
         self._kept.move_to_end(ref.id)
         self._trim()

@@ -168,9 +168,11 @@ class View:
         start = bisect_right(self._messages.uids, last)
         if start == len(self._messages.uids):
             return False
-        if self.uids is not self._messages.uids:
+        if start == len(self.uids):
+            # All of the mailbox's up to the last one told were told: as many as there are, so no others.
+            self.uids = self._messages.uids
+        else:
             self.uids = array("I", self.uids) + array("I", self._messages.uids[start:])
-            self._settle()
         return True
 
     def _settle(self) -> None:

@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
+from twisted.internet import tcp
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IPushProducer
 from zope.interface import implementer
@@ -25,6 +26,11 @@ PIECE = 64 * 1024
 
 class Gone(Exception):
     """The client is no longer there; what was to be sent to it is of no use."""
+
+
+def _holds_octets(transport: tcp.Connection) -> bool:
+    """Tell whether octets wait in a transport, so that others must not overtake them, or whether it has TLS between."""
+    return bool(transport.TLS or transport.dataBuffer or transport._tempDataLen or transport.disconnecting)
 
 
 @implementer(IPushProducer)
@@ -59,7 +65,21 @@ class Outlet:
             self._held.append(memoryview(data))
             self._feed()
         else:
-            self._transport.write(data)
+            self._give(data)
+
+    def _give(self, data: bytes) -> None:
+        """Give octets to the transport: at once as many as it takes where none wait in it.
+
+        That spares the reactor a turn and two system calls, more than half of what telling many sessions costs.
+        """
+        transport = self._transport
+        if data and isinstance(transport, tcp.Connection) and not _holds_octets(transport):
+            sent = transport.writeSomeData(data)
+            # Anything else is an error, which the reactor finds again and makes known to the connection.
+            if isinstance(sent, int):
+                data = data[sent:]
+        if data:
+            transport.write(data)
 
     async def ready(self) -> None:
         """Return when more may be sent and it is this session's turn; raises :class:`Gone`."""
