@@ -24,8 +24,8 @@ from bench.servers import Ours
 
 SESSIONS = 500
 ACCOUNTS = 50
-DELIVERIES = 4
-TO_ONE = 150
+DELIVERIES = 1_000
+TO_ONE = 200
 RATE = 8.0
 """Deliveries a second; the times between them are drawn, so that they meet each other now and then."""
 

@@ -27,8 +27,8 @@ from bench.servers import Ours
 WRITERS = 8
 SESSIONS = 100
 ACCOUNTS = 50
-SECONDS = 6.0
-PAIRS = 3
+SECONDS = 8.0
+PAIRS = 5
 
 #: Rows that one INSERT brings: receivers differ, and triggers run once a statement.
 STYLES = {"500 rows a statement": 500, "one row a statement": 1}

@@ -21,6 +21,15 @@ class MultiAppendTests(AppendTestCase):
         flags = self.wire.session("Drafts").ok("FETCH 1:3 FLAGS").flags()
         self.assertEqual([each - {b"\\Recent"} for each in flags.values()], [{b"\\Seen"}, set(), {b"\\Draft"}])
 
+    def test_others_are_told(self) -> None:
+        """Other sessions are told of all at once; of an APPEND of which one is refused, of nothing."""
+        other = self.wire.session("Drafts")
+        good = literal(b"good")
+        self.client.command(b"APPEND Drafts " + good + b" (\\Recent) " + good)
+        self.assertEqual(other.ok("NOOP").responses, [])
+        self.assertStatus(self.client.command(b"APPEND Drafts " + good + b" " + good), "OK", "APPENDUID")
+        self.assertEqual(other.ok("NOOP").numbers("EXISTS"), [2])
+
     def test_none(self) -> None:
         """One that cannot be added keeps all from being added."""
         good = literal(b"good")

@@ -1,0 +1,99 @@
+"""Many sessions told of one change: in slices, and with octets that go to the socket at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import cast
+from uuid import uuid4
+
+from twisted.internet import protocol, reactor
+from twisted.internet.address import IPv4Address
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTCP
+from twisted.python.failure import Failure
+from twisted.trial.unittest import SynchronousTestCase, TestCase
+
+from cybertemp_imap.protocol.outlet import PIECE, Outlet
+from cybertemp_imap.shared import TOLD_AT_ONCE, SharedMailbox
+from cybertemp_imap.store.interface import MailboxRef
+from cybertemp_imap.store.memory import MemoryStore
+from cybertemp_imap.view import View
+
+tcp = cast(IReactorTCP, reactor)
+
+
+class SliceTests(SynchronousTestCase):
+    """A mailbox with more idling sessions than are told in one turn of the reactor."""
+
+    def test_slices(self) -> None:
+        """Some are told at once and the others in further turns; one that has stopped idling meanwhile is not."""
+        turns: list[Callable[[], None]] = []
+        shared = SharedMailbox(MemoryStore(), MailboxRef(uuid4(), 1), later=turns.append)
+        views = [View(shared.messages) for _ in range(2 * TOLD_AT_ONCE + 1)]
+        told: list[int] = []
+        for number, view in enumerate(views):
+            view.on_news = lambda number=number: told.append(number)
+            shared.views.add(view)
+        shared._tell()
+        self.assertEqual((len(told), len(turns)), (TOLD_AT_ONCE, 1))
+        left = next(number for number in range(len(views)) if number not in told)
+        views[left].on_news = None
+        for expected in (2 * TOLD_AT_ONCE - 1, 2 * TOLD_AT_ONCE):
+            turns.pop()()
+            self.assertIn(len(told), (expected, expected + 1))
+        self.assertEqual(turns, [])
+        self.assertEqual(sorted(told), [number for number in range(len(views)) if number != left])
+
+
+class _Sender(protocol.Protocol):
+    """Sends through an outlet as soon as it is connected."""
+
+    def connectionMade(self) -> None:
+        """Send small pieces and large ones, more than a socket takes at once."""
+        assert self.factory is not None
+        self.outlet = Outlet(self.transport, reactor, 30.0, lambda: None)
+        for piece in self.factory.pieces:
+            self.outlet.write(piece)
+        self.outlet.close()
+
+    def connectionLost(self, reason: Failure = protocol.connectionDone) -> None:
+        """Let go of the outlet."""
+        self.outlet.lost()
+
+
+class _Receiver(protocol.Protocol):
+    def __init__(self) -> None:
+        self.octets = bytearray()
+        self.ended: Deferred[bytes] = Deferred()
+
+    def dataReceived(self, data: bytes) -> None:
+        self.octets += data
+
+    def connectionLost(self, reason: Failure = protocol.connectionDone) -> None:
+        self.ended.callback(bytes(self.octets))
+
+
+class PromptTests(TestCase):
+    """An outlet over a real socket."""
+
+    async def test_order(self) -> None:
+        """What is sent while the transport still holds octets does not overtake them, and nothing is lost."""
+        factory = protocol.Factory.forProtocol(_Sender)
+        sizes = [10, PIECE, 3, 8 * PIECE, 1, 0, 100 * PIECE, 7, PIECE - 1, 5]
+        factory.pieces = [bytes([65 + number]) * size for number, size in enumerate(sizes)]  # type: ignore[attr-defined]
+        listening = tcp.listenTCP(0, factory, interface="127.0.0.1")  # type: ignore[arg-type]
+        self.addCleanup(listening.stopListening)
+        receiver = _Receiver()
+        port = cast(IPv4Address, listening.getHost()).port
+        tcp.connectTCP("127.0.0.1", port, _Once(receiver))
+        self.assertTrue(await receiver.ended == b"".join(factory.pieces))  # type: ignore[attr-defined]
+
+
+class _Once(protocol.ClientFactory):
+    """Connects one protocol."""
+
+    def __init__(self, made: protocol.Protocol) -> None:
+        self._made = made
+
+    def buildProtocol(self, addr: object) -> protocol.Protocol:
+        return self._made
