@@ -12,12 +12,14 @@ from twisted.internet.defer import Deferred
 from twisted.mail.imap4 import IAccount, IMailboxInfo, INamespacePresenter, MailboxException
 from zope.interface import implementer
 
+from cybertemp_imap.addresses import Addresses
 from cybertemp_imap.auth import Identity, Realm
 from cybertemp_imap.errors import Refusal, Refused
 from cybertemp_imap.mailbox import Mailbox
 from cybertemp_imap.naming import DELIMITER, INBOX, name_of
 from cybertemp_imap.protocol.pattern import ListPattern
 from cybertemp_imap.reach import Key, Reach
+from cybertemp_imap.rules.addresses import canonical
 from cybertemp_imap.shared import SharedMailbox, SharedMailboxes
 from cybertemp_imap.store.interface import MailboxRef, StatusCounts, Store
 from cybertemp_imap.watch import SessionWatch
@@ -57,10 +59,14 @@ class Listing:
 class Account:
     """The mailboxes of who has logged in. Errors of its coroutines are :class:`Refused` and ``StoreUnavailable``."""
 
-    def __init__(self, identity: Identity, mailboxes: SharedMailboxes) -> None:
-        """``on_end``, where it is set, is called with the reason when the session must end."""
+    def __init__(self, identity: Identity, mailboxes: SharedMailboxes, addresses: Addresses | None = None) -> None:
+        """``on_end``, where it is set, is called with the reason when the session must end.
+
+        Without ``addresses`` the domains are read from the store each time an address is created.
+        """
         self.identity = identity
         self.on_end: Callable[[Refusal], None] | None = None
+        self._addresses = addresses or Addresses(mailboxes.store, mailboxes.store.read_domains)
         self._reach = Reach(identity.user_id, identity.limits)
         self._over: Refusal | None = None
         self._opened: WeakSet[Mailbox] = WeakSet()
@@ -120,7 +126,11 @@ class Account:
     async def _find(self, key: Key) -> MailboxRef | None:
         if self.reach.has_view(key):
             return await self.store.limited_inbox(self.identity.user_id, self.identity.token_id)
-        return await self.store.find_mailbox(self.identity.user_id, *key)
+        found = await self.store.find_mailbox(self.identity.user_id, *key)
+        if found is None and not key[0].isascii() and (address := canonical(key[0])) is not None:
+            # An address is kept with its domain in A-labels, whichever way it was written when it was created.
+            found = await self.store.find_mailbox(self.identity.user_id, address, key[1])
+        return found
 
     async def exists(self, name: str) -> bool:
         """Tell whether there is a mailbox of this name."""
@@ -136,6 +146,19 @@ class Account:
         if self.reach.has_view(self.reach.key(name)):
             raise Refused(Refusal.NO_PERMISSION)
         return self._mailboxes.get(await self.find(name))
+
+    async def create_mailbox(self, name: str, special_use: str | None = None) -> MailboxRef:
+        """Create an address (:mod:`cybertemp_imap.addresses`), or a folder and those above it."""
+        owner, folder = self.reach.new_key(name)
+        if folder != INBOX:
+            return await self.create_folder(name, special_use)
+        if await self._find((owner, INBOX)) is not None:
+            raise Refused(Refusal.ALREADY_EXISTS)
+        if self.reach.limited:
+            raise Refused(Refusal.NO_PERMISSION)
+        if special_use is not None:
+            raise Refused(Refusal.CANNOT)
+        return await self._addresses.create(self.identity.user_id, owner)
 
     async def create_folder(self, name: str, special_use: str | None = None) -> MailboxRef:
         """Create a folder and those above it. Addresses are not created here: CANNOT."""
@@ -162,14 +185,17 @@ class Account:
             raise Refused(Refusal.ALREADY_EXISTS)
         raise Refused(Refusal.NO_PERMISSION if self.reach.limited else Refusal.CANNOT)
 
-    async def delete_folder(self, name: str) -> None:
-        """Delete a folder with its messages; raises NO_SUCH_MAILBOX, or CANNOT for INBOX and addresses."""
+    async def delete_mailbox(self, name: str) -> None:
+        """Give back an address, or delete a folder with its messages; raises NO_SUCH_MAILBOX, CANNOT for INBOX."""
         self.reach.check_change()
         ref = await self.find(name)
         owner, folder = self.reach.key(name)
         if folder == INBOX and self.reach.limited:
             raise Refused(Refusal.NO_PERMISSION)
-        await self.store.delete_folder(self.identity.user_id, owner, folder)
+        if folder == INBOX and (owner, folder) != self.reach.inbox:
+            await self.store.delete_address(self.identity.user_id, canonical(owner) or owner)
+        else:
+            await self.store.delete_folder(self.identity.user_id, owner, folder)
         self._mailboxes.changed([ref.id])
 
     async def rename_folder(self, name: str, new_name: str) -> None:
@@ -280,15 +306,15 @@ class Account:
     # it. So they refuse; our own server's commands use the coroutines above.
 
     def addMailbox(self, name: str, mbox: object = None) -> NoReturn:
-        """Refuse; use :meth:`create_folder`."""
+        """Refuse; use :meth:`create_mailbox`."""
         raise MailboxException(Refusal.CANNOT.text)
 
     def create(self, pathspec: str) -> NoReturn:
-        """Refuse; use :meth:`create_folder`."""
+        """Refuse; use :meth:`create_mailbox`."""
         raise MailboxException(Refusal.CANNOT.text)
 
     def delete(self, name: str) -> NoReturn:
-        """Refuse; use :meth:`delete_folder`."""
+        """Refuse; use :meth:`delete_mailbox`."""
         raise MailboxException(Refusal.CANNOT.text)
 
     def rename(self, oldname: str, newname: str) -> NoReturn:
@@ -310,7 +336,7 @@ class Account:
         return None
 
 
-def watched_realm(watch: SessionWatch, mailboxes: SharedMailboxes) -> Realm:
+def watched_realm(watch: SessionWatch, mailboxes: SharedMailboxes, addresses: Addresses | None = None) -> Realm:
     """Return a realm whose accounts are watched for as long as their sessions last."""
 
     def leave(account: object) -> None:
@@ -318,7 +344,7 @@ def watched_realm(watch: SessionWatch, mailboxes: SharedMailboxes) -> Realm:
         watch.leave(account)
         account.on_end = None
 
-    return Realm(lambda identity: watch.enter(Account(identity, mailboxes)), leave)
+    return Realm(lambda identity: watch.enter(Account(identity, mailboxes, addresses)), leave)
 
 
 def _as_mailbox_exception(doing: Coroutine[Any, Any, object]) -> Deferred[bool]:

@@ -97,6 +97,11 @@ class Settings:
     #: One message that a client appends.
     append_limit: int = _setting("IMAP_APPEND_LIMIT", forms.whole(65536, 1024 * _MEBIBYTE), 25 * _MEBIBYTE)
 
+    #: Addresses a user may have.
+    address_quota: int = _setting("IMAP_ADDRESS_QUOTA", forms.whole(1, 1_000_000), 100)
+    #: How long what is known of the domains counts before it is read again, in the background.
+    domain_cache: float = _setting("IMAP_DOMAIN_CACHE", forms.seconds(1, 3600), 60.0)
+
     #: Folders a user may have, besides the addresses.
     folder_quota: int = _setting("IMAP_FOLDER_QUOTA", forms.whole(10, 1_000_000), 1000)
 

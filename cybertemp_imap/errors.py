@@ -36,6 +36,14 @@ class Refusal(Enum):
     USE_ATTRIBUTE = ("NO", "USEATTR", "A mailbox of this special use cannot be made.")
     CANNOT = ("NO", "CANNOT", "The server cannot do this.")
     NO_PERMISSION = ("NO", "NOPERM", "This is not permitted.")
+    BAD_ADDRESS = (
+        "NO",
+        "CANNOT",
+        "This is not an e-mail address that can be created; use letters, digits, dots, hyphens.",
+    )
+    ADDRESS_NOT_ALLOWED = ("NO", "NOPERM", "This address is not allowed; choose another one.")
+    ADDRESS_QUOTA = ("NO", "OVERQUOTA", "The account has as many addresses as it may have; delete one first.")
+    HAS_CHILDREN = ("NO", "HASCHILDREN", "There are folders below this address; delete them, or rename them, first.")
     DOMAIN_NOT_OPEN = (
         "NO",
         "NOPERM",

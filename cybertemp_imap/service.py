@@ -25,7 +25,9 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from cybertemp_imap.account import watched_realm
+from cybertemp_imap.addresses import Addresses
 from cybertemp_imap.auth import TokenChecker
+from cybertemp_imap.cached import Cached
 from cybertemp_imap.config import Settings
 from cybertemp_imap.embedded import EmbeddedPostgres
 from cybertemp_imap.listening import Gate, Places, not_bound, reading
@@ -65,7 +67,8 @@ def build_factory(settings: Settings, dsn: str) -> tuple[Startable, Factory]:
     store = build_store(settings, dsn, reactor)
     mailboxes = SharedMailboxes(store, lambda call: reactor.callLater(0, call))
     watch = SessionWatch(store)
-    portal = Portal(watched_realm(watch, mailboxes), [TokenChecker(store)])
+    domains = Cached(store.read_domains, settings.domain_cache, reactor)
+    portal = Portal(watched_realm(watch, mailboxes, Addresses(store, domains.get)), [TokenChecker(store)])
     limits = Limits(**{field.name: getattr(settings, field.name) for field in dataclasses.fields(Limits)})
     rounds = [(settings.rights_interval, watch.check), (settings.rights_interval, mailboxes.leave_gone)]
     return Upkeep(store, mailboxes, settings.poll_interval, reactor, rounds), ImapFactory(portal, limits)
@@ -77,6 +80,7 @@ def build_store(settings: Settings, dsn: str, reactor: Any) -> PostgresStore:
         "pool_size": settings.pool_size,
         "statement_timeout": settings.statement_timeout,
         "folder_quota": settings.folder_quota,
+        "address_quota": settings.address_quota,
         "reactor": reactor,
     }
     hosted = settings.use_supabase_auth or settings.use_supabase_bans or settings.use_supabase_domains

@@ -74,6 +74,10 @@ class StoreFixture(ABC):
         """Say how many folders a user may have."""
 
     @abstractmethod
+    def set_address_quota(self, quota: int) -> None:
+        """Say how many addresses a user may have."""
+
+    @abstractmethod
     def is_listening(self) -> bool:
         """Tell whether what is done from now on is told to observers."""
 
@@ -122,6 +126,10 @@ class StoreFixture(ABC):
     @abstractmethod
     async def remove_address(self, address: str) -> None:
         """Take an address away."""
+
+    @abstractmethod
+    async def pass_address(self, address: str, user_id: UUID | None) -> None:
+        """Have an address that is there be another user's, or nobody's."""
 
     @abstractmethod
     async def add_folder(self, user_id: UUID, owner: str, folder: str) -> None:

@@ -52,12 +52,14 @@ class CreateTests(WireTestCase):
             self.assertStatus(self.client.command(f"CREATE {name}"), "NO", "ALREADYEXISTS")
 
     def test_addresses(self) -> None:
-        """Addresses are not created: somebody's and nobody's alike, and nothing below them either."""
+        """Without a domain no address is created: somebody's and nobody's alike, and nothing below them either."""
         before = self.listed()
         for use in ("", " (USE (\\Flagged))", " (USE ())"):
             answers = {self.client.command(f"CREATE {name}{use}").tagged.raw[3:] for name in (THEIRS, NOBODYS)}
             self.assertEqual(len(answers), 1, answers)
-        for name in (THEIRS, NOBODYS, "new@example.com", "@", "a@b/"):
+        for name in (THEIRS, NOBODYS, "new@example.com"):
+            self.assertStatus(self.client.command(f"CREATE {name}"), "NO", "NOPERM")
+        for name in ("@", "a@b/"):
             self.assertStatus(self.client.command(f"CREATE {name}"), "NO", "CANNOT")
         for name in (f"{THEIRS}/Work", f"{NOBODYS}/Work", f"{THEIRS}/a/b"):
             self.assertStatus(self.client.command(f"CREATE {name}"), "NO", "NOPERM")

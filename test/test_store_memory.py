@@ -15,6 +15,7 @@ from cybertemp_imap.store.memory import MemoryStore
 from test import (
     store_contract,
     store_contract_accounts,
+    store_contract_addresses,
     store_contract_append,
     store_contract_bans,
     store_contract_changes,
@@ -39,6 +40,10 @@ class MemoryFixture(store_contract.StoreFixture):
     def set_folder_quota(self, quota: int) -> None:
         """Say how many folders a user may have."""
         self.memory.folder_quota = quota
+
+    def set_address_quota(self, quota: int) -> None:
+        """Say how many addresses a user may have."""
+        self.memory.address_quota = quota
 
     def is_listening(self) -> bool:
         """Tell that observers are told, always."""
@@ -89,6 +94,10 @@ class MemoryFixture(store_contract.StoreFixture):
     async def remove_address(self, address: str) -> None:
         """Take an address away."""
         self.memory.remove_address(address)
+
+    async def pass_address(self, address: str, user_id: UUID | None) -> None:
+        """Give an address to another."""
+        self.memory.add_address(user_id, address)
 
     async def add_folder(self, user_id: UUID, owner: str, folder: str) -> None:
         """Create a folder."""
@@ -179,6 +188,12 @@ class MemoryDatesTests(store_contract_uids.DatesContract):
 
 class MemoryBanTests(store_contract_bans.BanContract):
     """Bans in memory."""
+
+    fixture_type = MemoryFixture
+
+
+class MemoryAddressTests(store_contract_addresses.AddressContract):
+    """Addresses in memory."""
 
     fixture_type = MemoryFixture
 

@@ -75,6 +75,10 @@ class PostgresFixture(store_contract.StoreFixture):
         """Say how many folders a user may have."""
         self.postgres.folder_quota = quota
 
+    def set_address_quota(self, quota: int) -> None:
+        """Say how many addresses a user may have."""
+        self.postgres.address_quota = quota
+
     def is_listening(self) -> bool:
         """Tell whether notifications are heard."""
         return self.postgres._listener.listening
@@ -142,6 +146,10 @@ class PostgresFixture(store_contract.StoreFixture):
     async def remove_address(self, address: str) -> None:
         """Delete from ``inbox``."""
         self.execute(("DELETE FROM inbox WHERE email_address = %s", (address,)))
+
+    async def pass_address(self, address: str, user_id: UUID | None) -> None:
+        """Update ``inbox``."""
+        self.execute(("UPDATE inbox SET user_id = %s WHERE email_address = %s", (user_id, address)))
 
     async def add_folder(self, user_id: UUID, owner: str, folder: str) -> None:
         """Create a folder as the store does."""
@@ -245,12 +253,6 @@ class PostgresDatesTests(store_contract_uids.DatesContract):
 
 class PostgresBanTests(store_contract_bans.BanContract):
     """Bans in PostgreSQL."""
-
-    fixture_type = PostgresFixture
-
-
-class PostgresBanSourceTests(store_contract_bans.BanSourceContract):
-    """Bans kept elsewhere, and domains, in PostgreSQL."""
 
     fixture_type = PostgresFixture
 

@@ -55,6 +55,25 @@ def a_labels(domain: str) -> str | None:
     return name if len(name) <= MAX_DOMAIN and _DOMAIN.fullmatch(name) is not None else None
 
 
+def domain_forms(address: str) -> list[str]:
+    """Return the domain of an address in its canonical form, and the domains above it, in A-labels and in Unicode."""
+    forms = names_above(address.rpartition("@")[2])
+    return [*forms, *(decoded for name in forms if "xn--" in name and (decoded := _in_unicode(name)) is not None)]
+
+
+def names_above(name: str) -> list[str]:
+    """Return a domain and all domains above it, the nearest first."""
+    labels = name.split(".")
+    return [".".join(labels[start:]) for start in range(len(labels))]
+
+
+def _in_unicode(name: str) -> str | None:
+    try:
+        return str(idna.decode(name))
+    except (idna.IDNAError, UnicodeError):
+        return None
+
+
 def _lower(text: str) -> str:
     """Take the case off ASCII; other text is left as it is, so that none becomes ASCII by it."""
     return text.lower() if text.isascii() else text

@@ -1,4 +1,4 @@
-"""Bans: what a row of ``bans`` means, and whose mail it hides.
+"""Bans: what a row of ``bans`` means, whose mail it hides, and which addresses it forbids.
 
 The PostgreSQL store asks the same questions in SQL, of :attr:`SenderBans.exact` and :attr:`SenderBans.contains`::
 
@@ -14,6 +14,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+
+from cybertemp_imap.rules.addresses import domain_forms
 
 EXACT = "exact"
 CONTAINS = "contains"
@@ -100,3 +102,39 @@ def _sender_forms(from_addr: str) -> tuple[str, ...]:
     whole = fold(from_addr.strip(" "))
     bracketed = _ANGLE_ADDRESS.search(from_addr)
     return (whole,) if bracketed is None else (whole, fold(bracketed[1]))
+
+
+@dataclass(frozen=True, slots=True)
+class AddressBans:
+    """Every address that nobody may open (``exact``, ``contains``) and domain that nobody may create addresses on."""
+
+    exact: frozenset[str] = frozenset()
+    contains: frozenset[str] = frozenset()
+    domains: frozenset[str] = frozenset()
+    domains_containing: frozenset[str] = frozenset()
+
+    @classmethod
+    def of(cls, bans: Iterable[Ban]) -> AddressBans:
+        """Return the bans of addresses and domains among rows of ``bans``."""
+        rules = {rule for rule in map(rule_of, bans) if rule is not None}
+        kinds = (("email", EXACT), ("email", CONTAINS), ("domain", EXACT), ("domain", CONTAINS))
+        return cls(
+            *(frozenset(rule.value for rule in rules if (rule.scope, rule.match_type) == kind) for kind in kinds)
+        )
+
+    def forbids_opening(self, address: str) -> bool:
+        """Tell whether an address is banned."""
+        folded = fold(address)
+        return folded in self.exact or any(value in folded for value in self.contains)
+
+    def forbids_creating(self, address: str) -> bool:
+        """Tell whether an address, in its canonical form, or its domain is banned.
+
+        A ban of a domain holds for all domains below it too, or it could be got round by a sub-domain.
+        """
+        names = domain_forms(address)
+        return (
+            self.forbids_opening(address)
+            or not self.domains.isdisjoint(names)
+            or any(value in name for value in self.domains_containing for name in names)
+        )

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from uuid import UUID
 
 from cybertemp_imap.errors import Refusal
-from cybertemp_imap.rules.addresses import a_labels
+from cybertemp_imap.rules.addresses import a_labels, names_above
 from cybertemp_imap.store.interface import DomainRow
 
 
@@ -27,12 +27,6 @@ def may_create(address: str, user_id: UUID, domains: Iterable[DomainRow]) -> Ref
     if not mine:
         return Refusal.DOMAIN_NOT_OPEN
     return None if any(row.active for row in mine) else Refusal.DOMAIN_INACTIVE
-
-
-def names_above(name: str) -> list[str]:
-    """Return a domain and all domains above it, the nearest first."""
-    labels = name.split(".")
-    return [".".join(labels[start:]) for start in range(len(labels))]
 
 
 def _deciding(name: str, domains: Iterable[DomainRow]) -> list[DomainRow]:

@@ -11,7 +11,9 @@ Invariants that each of them keeps:
   one has a ``mod_seq`` greater than any before.
 - Mail of banned senders is not in a mailbox at all: banning a sender expunges their messages, lifting the ban brings
   them back as new ones.
-- Nothing is found, read or changed but through the user it belongs to.
+- Nothing is found, read or changed but through the user it belongs to. The mail of an address belongs to who held it
+  when it came, or to who held it next where nobody did (:mod:`cybertemp_imap.rules.holding`).
+- An address that is banned (scope ``email``) is to its user as if it were not there.
 
 Methods are coroutines. Each raises :class:`~cybertemp_imap.errors.StoreUnavailable` when the store cannot be reached;
 what had been acknowledged before is kept.
@@ -335,6 +337,16 @@ class Store(Protocol):
     # -- changes to mailboxes -----------------------------------------------------------------------------------------
     #
     # Each is done as a whole or not at all, and raises Refused for what cannot be done.
+
+    async def create_address(self, user_id: UUID, address: str) -> MailboxRef:
+        """Make an address, in its canonical form, the user's, with the mail that came while it was nobody's.
+
+        Mail of those who held it before stays theirs; what was this user's is there again. The caller has judged the
+        domain. ADDRESS_NOT_ALLOWED when it is banned; ALREADY_EXISTS, whoever has it; ADDRESS_QUOTA.
+        """
+
+    async def delete_address(self, user_id: UUID, address: str) -> None:
+        """Give an address back; its mail stays. NO_SUCH_MAILBOX; HAS_CHILDREN when there are folders below it."""
 
     async def create_folder(self, user_id: UUID, owner: str, folder: str, special_use: str | None) -> MailboxRef:
         """Create a folder. ALREADY_EXISTS; NO_PERMISSION, for another's address as for none; CANNOT; OVER_QUOTA."""

@@ -48,8 +48,8 @@ _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct",
 class MemoryStore(MemoryWriter):
     """The store. Nothing in it waits: each method is one step, which no other can come into."""
 
-    def __init__(self, folder_quota: int = 1000) -> None:
-        super().__init__(folder_quota)
+    def __init__(self, folder_quota: int = 1000, address_quota: int = 100) -> None:
+        super().__init__(folder_quota, address_quota)
         self._subscriptions: dict[UUID, dict[str, bool]] = {}
         self._renditions: dict[UUID, Rendition] = {}
 

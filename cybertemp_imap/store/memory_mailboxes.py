@@ -18,13 +18,14 @@ from cybertemp_imap.naming import (
     limited_key,
 )
 from cybertemp_imap.store.interface import MailboxEntry, MailboxRef
+from cybertemp_imap.store.memory_addresses import MemoryAddresses
 from cybertemp_imap.store.memory_mailbox import MemoryMailbox
-from cybertemp_imap.store.memory_tables import MemoryTables, Place
+from cybertemp_imap.store.memory_tables import Place
 
 Observer = Callable[[Collection[int] | None], None]
 
 
-class MemoryMailboxes(MemoryTables):
+class MemoryMailboxes(MemoryAddresses):
     """The part of the store in memory that knows the mailboxes. One has a number once it was created or opened."""
 
     def __init__(self) -> None:
@@ -52,7 +53,7 @@ class MemoryMailboxes(MemoryTables):
         self._ensure_account(user_id)
         addresses = set(self.addresses_of(user_id))
         found: dict[Place, str | None] = {(address, INBOX): None for address in addresses}
-        found.update({place: None for place in self.places if place[0] in addresses})
+        found.update({place: None for place in self.places if place[0] in addresses and self.mail_at(user_id, place)})
         held = (box for box in self._mailboxes.values() if box.user_id == user_id and self._owns(user_id, box.owner))
         found.update({(box.owner, box.folder): box.special_use for box in held})
         return [MailboxEntry(*place, use) for place, use in found.items() if is_name_of(user_id, *place)]
@@ -79,7 +80,7 @@ class MemoryMailboxes(MemoryTables):
     def _owns(self, user_id: UUID, owner: str) -> bool:
         if owner.startswith(LIMITED_PREFIX):
             return self._made(user_id, owner, INBOX) is not None
-        return owner == account_key(user_id) or self.addresses.get(owner) == user_id
+        return owner == account_key(user_id) or (self.addresses.get(owner) == user_id and self._is_open(owner))
 
     def _make(self, user_id: UUID, owner: str, folder: str, special_use: str | None = None) -> MemoryMailbox:
         number = next(self._numbers)
@@ -106,7 +107,7 @@ class MemoryMailboxes(MemoryTables):
         if owner == account_key(user_id):
             self._ensure_account(user_id)
         found = self._made(user_id, owner, folder)
-        if found is None and owner != account_key(user_id) and (folder == INBOX or (owner, folder) in self.places):
+        if found is None and "@" in owner and (folder == INBOX or self.mail_at(user_id, (owner, folder))):
             return self._make(user_id, owner, folder)
         return found
 
@@ -119,7 +120,7 @@ class MemoryMailboxes(MemoryTables):
     def _refreshed(self, mailbox: MailboxRef) -> MemoryMailbox | None:
         box = self._open(mailbox)
         if box is not None and box.seen_version != self.version:
-            box.take_in(self.visible(self._places_of(box)))
+            box.take_in(self.visible(box.user_id, self._places_of(box)))
             box.seen_version = self.version
         return box
 

@@ -14,8 +14,8 @@ from uuid import UUID, uuid4
 
 from cybertemp_imap.mime.render import render
 from cybertemp_imap.mime.row import EmailRow
-from cybertemp_imap.rules.bans import EXACT, Ban, SenderBans
-from cybertemp_imap.store.interface import DomainRow, TokenLimits
+from cybertemp_imap.rules.bans import EXACT, AddressBans, Ban, SenderBans
+from cybertemp_imap.store.interface import TokenLimits
 
 HASHED_PREFIX = "sha256:"
 
@@ -73,12 +73,11 @@ class MemoryTables:
         self.users: dict[UUID, User] = {}
         self.tokens: dict[UUID, Token] = {}
         self.limits: dict[UUID, TokenLimits] = {}
-        self.addresses: dict[str, UUID | None] = {}
         self.emails: dict[UUID, StoredEmail] = {}
         self.places: dict[Place, dict[UUID, StoredEmail]] = {}
         self.bans: dict[UUID, Ban] = {}
         self.sender_bans = SenderBans()
-        self.domains: list[DomainRow] = []
+        self.address_bans = AddressBans()
         self._bans_elsewhere: list[Ban] | None = None
         self.version = 0
         """Rises with everything that a mailbox may have to take in."""
@@ -128,25 +127,6 @@ class MemoryTables:
     def last_used(self, token_id: UUID) -> datetime | None:
         """Return when a token was last logged in with."""
         return self.tokens[token_id].last_used_at
-
-    def add_address(self, user_id: UUID | None, address: str) -> None:
-        """Give an address to a user, or to nobody."""
-        self._give(address.lower(), user_id)
-
-    def remove_address(self, address: str) -> None:
-        """Take an address away; its mail stays where it is."""
-        self._give(address.lower(), None)
-        self.addresses.pop(address.lower(), None)
-
-    def _give(self, address: str, user_id: UUID | None) -> None:
-        former = self.addresses.get(address)
-        self.addresses[address] = user_id
-        self.version += 1
-        self._address_changed(address, {user for user in (former, user_id) if user is not None})
-
-    def addresses_of(self, user_id: UUID) -> list[str]:
-        """Return the addresses that a user owns, in lower case."""
-        return [address for address, owner in self.addresses.items() if owner == user_id]
 
     # -- mail ---------------------------------------------------------------------------------------------------------
 
@@ -212,20 +192,12 @@ class MemoryTables:
         self._bans_changed()
 
     def _bans_changed(self) -> None:
-        in_force = self.bans.values() if self._bans_elsewhere is None else self._bans_elsewhere
-        bans = SenderBans.of(in_force)
-        if bans != self.sender_bans:
-            self.sender_bans = bans
+        in_force = list(self.bans.values()) if self._bans_elsewhere is None else self._bans_elsewhere
+        bans = SenderBans.of(in_force), AddressBans.of(in_force)
+        if bans != (self.sender_bans, self.address_bans):
+            self.sender_bans, self.address_bans = bans
             self.version += 1
             self._tell(None)
-
-    # -- domains ------------------------------------------------------------------------------------------------------
-
-    def add_domain(
-        self, domain: str, user_id: UUID | None = None, *, active: bool = True, cloudflare: bool = False
-    ) -> None:
-        """Add a domain."""
-        self.domains.append(DomainRow(domain, user_id, active, cloudflare))
 
     # -- who is told --------------------------------------------------------------------------------------------------
 
@@ -241,17 +213,6 @@ class MemoryTables:
 
     def _tell(self, mailboxes: Collection[int] | None) -> None:
         """Tell of a change to these mailboxes, or to any."""
-
-    # -- reading ------------------------------------------------------------------------------------------------------
-
-    def visible(self, places: Iterable[Place]) -> dict[UUID, StoredEmail]:
-        """Return the messages kept in some places, without those of banned senders."""
-        return {
-            email_id: email
-            for place in places
-            for email_id, email in self.places.get(place, {}).items()
-            if not self.sender_bans.hides(email.row.from_addr)
-        }
 
 
 def at(row: EmailRow, email_id: UUID, place: Place) -> EmailRow:

@@ -16,12 +16,42 @@ from cybertemp_imap.store.memory_tables import StoredEmail, at
 
 
 class MemoryWriter(MemoryMailboxes):
-    """The part of the store in memory that changes mailboxes. ``folder_quota``: how many folders a user may have."""
+    """The part of the store in memory that changes mailboxes. The quotas are how many of them a user may have."""
 
-    def __init__(self, folder_quota: int) -> None:
+    def __init__(self, folder_quota: int, address_quota: int) -> None:
         super().__init__()
         self.folder_quota = folder_quota
+        self.address_quota = address_quota
         self._uploads: dict[UUID, dict[int, bytes]] = {}
+
+    # -- addresses ----------------------------------------------------------------------------------------------------
+
+    async def create_address(self, user_id: UUID, address: str) -> MailboxRef:
+        """Create or claim an address; see the interface."""
+        self._reach()
+        if self.address_bans.forbids_creating(address):
+            raise Refused(Refusal.ADDRESS_NOT_ALLOWED)
+        holder = self.addresses.get(address)
+        if holder == user_id:
+            raise Refused(Refusal.ALREADY_EXISTS)
+        if sum(owner == user_id for owner in self.addresses.values()) >= self.address_quota:
+            raise Refused(Refusal.ADDRESS_QUOTA)
+        if holder is not None:
+            raise Refused(Refusal.ALREADY_EXISTS)
+        self.add_address(user_id, address)
+        made = self._find(user_id, address, INBOX)
+        assert made is not None
+        return MailboxRef(user_id, made.id)
+
+    async def delete_address(self, user_id: UUID, address: str) -> None:
+        """Give an address back; see the interface."""
+        box = None if "@" not in address else self._find(user_id, address, INBOX)
+        if box is None:
+            raise Refused(Refusal.NO_SUCH_MAILBOX)
+        if any(entry.owner == address and entry.folder != INBOX for entry in await self.list_mailboxes(user_id)):
+            raise Refused(Refusal.HAS_CHILDREN)
+        self.remove_address(address)
+        del self._mailboxes[box.id]
 
     # -- folders ------------------------------------------------------------------------------------------------------
 
@@ -50,7 +80,7 @@ class MemoryWriter(MemoryMailboxes):
         box = self._find(user_id, owner, folder)
         if box is None:
             raise Refused(Refusal.NO_SUCH_MAILBOX)
-        for email_id in list(self.places.get((owner, folder), {})):
+        for email_id in self.mail_at(user_id, (owner, folder)):
             self._remove(email_id)
         del self._mailboxes[box.id]
 
@@ -72,11 +102,12 @@ class MemoryWriter(MemoryMailboxes):
         taken = [self._find(user_id, new_owner, target) for target in targets if new_folder != folder]
         if self._find(user_id, new_owner, new_folder) or any(box and box not in boxes for box in taken):
             raise Refused(Refusal.ALREADY_EXISTS)
-        mail = [list(self.places.get((box.owner, box.folder), {})) for box in boxes]
+        mail = [self.mail_at(user_id, (box.owner, box.folder)) for box in boxes]
         for box, target, email_ids in zip(boxes, targets, mail, strict=True):
             box.owner, box.folder = new_owner, target
             for email_id in email_ids:
                 self._relocate(email_id, (new_owner, target))
+                self.note_belonging(user_id, email_id)
 
     def _within(self, user_id: UUID, owner: str, folder: str) -> list[MemoryMailbox]:
         """Return the mailboxes of a folder and all below it, those included that exist by their mail alone."""
@@ -142,6 +173,7 @@ class MemoryWriter(MemoryMailboxes):
             concerned |= self._concerned(email_id)
             self._relocate(email_id, place)
             concerned |= self._concerned(email_id)
+            self.note_belonging(source.user_id, email_id)
         box.drop(present)
         moved = other.add([self.emails[email_id] for email_id in ids])
         self._tell(concerned - {box.id, other.id})
@@ -161,6 +193,7 @@ class MemoryWriter(MemoryMailboxes):
         concerned: set[int] = set()
         for email in emails:
             self._insert(email)
+            self.note_belonging(box.user_id, email.row.id)
             concerned |= self._concerned(email.row.id)
         uids = box.add(emails)
         self._tell(concerned - {box.id})

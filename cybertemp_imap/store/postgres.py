@@ -53,6 +53,7 @@ class PostgresStore(MessageReader, MailboxWriter):
         statement_timeout: float = 30.0,
         acquire_timeout: float = 30.0,
         folder_quota: int = 1000,
+        address_quota: int = 100,
         bans_elsewhere: bool = False,
         reactor: Any = None,
     ) -> None:
@@ -64,7 +65,7 @@ class PostgresStore(MessageReader, MailboxWriter):
             from twisted.internet import reactor
         psycopg2.extras.register_uuid()
         MessageReader.__init__(self, Pool(dsn, pool_size, statement_timeout, acquire_timeout, reactor), reactor)
-        MailboxWriter.__init__(self, folder_quota)
+        MailboxWriter.__init__(self, folder_quota, address_quota)
         self._bans_elsewhere = bans_elsewhere
         self._observers: list[Observer] = []
         self._listener = Listener(dsn, reactor, self._tell, lambda: self.pool.backend_pids)

@@ -194,6 +194,10 @@ HEAD = "SELECT uid_validity, uid_next, highest_mod_seq FROM imap.held WHERE user
 
 # -- changes to mailboxes ---------------------------------------------------------------------------------------------
 
+CREATE_ADDRESS = "SELECT imap.create_address(%s, %s, %s::text[], %s, %s)"
+
+DELETE_ADDRESS = "SELECT imap.delete_address(%s, %s)"
+
 CREATE_FOLDER = "SELECT imap.create_folder(%s, %s, %s, %s, %s)"
 
 DELETE_FOLDER = "SELECT imap.delete_folder(%s, %s, %s)"

@@ -10,6 +10,7 @@ from uuid import UUID, uuid4
 import psycopg2
 
 from cybertemp_imap.errors import Refusal, Refused
+from cybertemp_imap.rules.addresses import domain_forms
 from cybertemp_imap.store import statements as sql
 from cybertemp_imap.store.interface import MailboxRef, NewMessage
 from cybertemp_imap.store.messages import array
@@ -24,6 +25,9 @@ _REFUSALS = {
     "IM003": Refusal.CANNOT,
     "IM004": Refusal.OVER_QUOTA,
     "IM005": Refusal.NO_PERMISSION,
+    "IM006": Refusal.HAS_CHILDREN,
+    "IM007": Refusal.ADDRESS_NOT_ALLOWED,
+    "IM008": Refusal.ADDRESS_QUOTA,
 }
 """What the functions in ``schema/`` raise, by SQLSTATE."""
 
@@ -33,8 +37,21 @@ class MailboxWriter:
 
     pool: Pool
 
-    def __init__(self, folder_quota: int) -> None:
+    def __init__(self, folder_quota: int, address_quota: int) -> None:
         self.folder_quota = folder_quota
+        self.address_quota = address_quota
+
+    async def create_address(self, user_id: UUID, address: str) -> MailboxRef:
+        """Create or claim an address; see the interface."""
+        parameters = (user_id, address, domain_forms(address), self.address_quota, uuid4())
+        with _refusals():
+            ((made,),) = await self.pool.query(sql.CREATE_ADDRESS, parameters)
+        return MailboxRef(user_id, made)
+
+    async def delete_address(self, user_id: UUID, address: str) -> None:
+        """Give an address back; see the interface."""
+        with _refusals():
+            await self.pool.query(sql.DELETE_ADDRESS, (user_id, address))
 
     async def create_folder(self, user_id: UUID, owner: str, folder: str, special_use: str | None) -> MailboxRef:
         """Create a folder; see the interface."""

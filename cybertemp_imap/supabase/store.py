@@ -87,6 +87,11 @@ class HostedStore(PostgresStore):
         await self._need_bans()
         return await super().refresh(mailbox)
 
+    async def create_address(self, user_id: UUID, address: str) -> MailboxRef:
+        """Create or claim an address; see the interface. Nothing is created that may be banned."""
+        await self._need_bans()
+        return await super().create_address(user_id, address)
+
     async def _need_bans(self) -> None:
         if not self._bans_known:
             self._bans_known = await self.bans_are_elsewhere()

@@ -24,12 +24,12 @@ KNOWN_USES = {use.lower(): use for use in SPECIAL_USES.values()}
 
 
 async def run_create(session: ImapServer, command: Create) -> Completion:
-    """Create a folder, and those above it that are not there yet."""
+    """Create an address, or a folder and those above it that are not there yet."""
     # A client that ends the name with the delimiter says that it will create others below (RFC 9051 section 6.3.4).
     name = new_mailbox_name(session, command.mailbox).removesuffix(DELIMITER)
     use = _special_use(command)
     try:
-        made = await session.user.create_folder(name, use)
+        made = await session.user.create_mailbox(name, use)
     except Refused as refused:
         if use is not None and refused.refusal is Refusal.CANNOT:
             raise Refused(Refusal.USE_ATTRIBUTE) from None
@@ -52,10 +52,10 @@ def _special_use(command: Create) -> str | None:
 
 
 async def run_delete(session: ImapServer, command: Delete) -> Completion:
-    """Delete a folder with its messages."""
+    """Give back an address, or delete a folder with its messages."""
     name = await mailbox_name(session, command.mailbox)
     ref = await session.user.find(name)
-    await session.user.delete_folder(name)
+    await session.user.delete_mailbox(name)
     if session.mbox is not None and session.mbox.shared.ref == ref:
         session.leave_mailbox()
     return Completion("DELETE completed")
