@@ -120,6 +120,8 @@ class Settings:
     login_wait: float = _setting("IMAP_LOGIN_WAIT", forms.seconds(0, 60), 15.0)
     #: Where the processes of a machine count them; None for a file of the user's in memory.
     throttle_file: Path | None = _setting("IMAP_THROTTLE_FILE", forms.path)
+    #: How long commands in hand have when the server stops.
+    stop_timeout: float = _setting("IMAP_STOP_TIMEOUT", forms.seconds(0, 600), 10.0)
     #: Connections at a time, in one process.
     ip_connections: int = _setting("IMAP_IP_CONNECTIONS", forms.whole(1, 1_000_000), 30)
     user_connections: int = _setting("IMAP_USER_CONNECTIONS", forms.whole(1, 1_000_000), 20)

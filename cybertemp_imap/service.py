@@ -123,6 +123,7 @@ class ImapService(MultiService):
         self._listening: Deferred[None] | None = None
         self._embedded: EmbeddedPostgres | None = None
         self._store: Startable | None = None
+        self._factory: ImapFactory | None = None
         self._starting: Deferred[None] | None = None
         self._stopping = False
 
@@ -158,6 +159,7 @@ class ImapService(MultiService):
             await listening
             dsn, token = await self._in_thread(self._prepare_database)
             self._store, factory = self._build(self._settings, dsn)
+            self._equip(factory)
             await self._store.start()
         except BaseException:
             await self._release()
@@ -166,9 +168,6 @@ class ImapService(MultiService):
         # would hold the reactor for tens of milliseconds each time.
         gc.collect()
         gc.freeze()
-        factory.certificate = self._places.starttls
-        if isinstance(factory, ImapFactory):
-            factory.throttle.table = Table.shared(self._settings.throttle_file or default_file())
         self._renewal.start()
         self._gate.open(factory)
         for port in self._ports:
@@ -176,6 +175,13 @@ class ImapService(MultiService):
         for line in ready_lines([port.getHost() for port in self._ports], token):
             self.log.info("{line}", line=line.replace(token, "…") if token else line)
             _say(sys.__stdout__, line)
+
+    def _equip(self, factory: Any) -> None:
+        """Give the factory what it shares with others: certificates, and the count of failed logins."""
+        factory.certificate = self._places.starttls
+        if isinstance(factory, ImapFactory):
+            factory.throttle.table = Table.shared(self._settings.throttle_file or default_file())
+            self._factory = factory
 
     async def _stop(self, children: Deferred[Any]) -> None:
         await children
@@ -192,6 +198,10 @@ class ImapService(MultiService):
         while self._ports:
             await maybeDeferred(self._ports.pop().stopListening)
         self._listening = None
+        factory, self._factory = self._factory, None
+        if factory is not None:
+            await factory.sessions.stop(self._reactor, self._settings.stop_timeout)
+            factory.throttle.table.close()
         store, self._store = self._store, None
         if store is not None:
             await store.stop()

@@ -22,6 +22,7 @@ from cybertemp_imap.protocol.limits import Limits
 from cybertemp_imap.protocol.outlet import Gone, Outlet
 from cybertemp_imap.protocol.reader import CommandReader, Event, Runaway
 from cybertemp_imap.protocol.rule import Bad
+from cybertemp_imap.protocol.sessions import SHUTTING_DOWN
 from cybertemp_imap.rules.origin import is_local
 
 READ_AHEAD = 64 * 1024
@@ -51,6 +52,7 @@ class Connection(imap4.IMAP4Server):
         self._login_timer: Any = None
         self._tls_started = False
         self._heard = False
+        self._stopping = False
 
     @abstractmethod
     async def take_event(self, event: Event) -> None:
@@ -112,6 +114,14 @@ class Connection(imap4.IMAP4Server):
         if protocol not in ("tls", "binary"):
             self.untagged(responses.status("BYE", f"This is an IMAP server, and you seem to speak {protocol.upper()}."))
         self.hang_up()
+
+    def stop(self) -> None:
+        """End the session as soon as no command is in hand."""
+        self._stopping = True
+        self.outlet.stall_timeout = REFUSED_TIMEOUT
+        waits_for_client = not self._serving or self._line_wanted is not None
+        if waits_for_client and self.reader.between_commands:
+            self.bye(*SHUTTING_DOWN)
 
     def hang_up(self) -> None:
         """Close the connection when all is sent."""
@@ -227,6 +237,8 @@ class Connection(imap4.IMAP4Server):
                 if event is None:
                     break
                 await self.take_event(event)
+                if self._stopping and self.reader.between_commands:
+                    self.bye(*SHUTTING_DOWN)
                 self._pace_reading()
                 await self.outlet.ready()
         except Gone:

@@ -302,7 +302,12 @@ class ImapServer(Connection):
 
     @property
     def mailbox(self) -> Mailbox:
-        """The selected mailbox; only for commands that are allowed in the selected state."""
+        """The selected mailbox; only for commands that are allowed in the selected state.
+
+        Raises :class:`Gone` when the connection has ended meanwhile, and the mailbox was left with it.
+        """
+        if self.mbox is None and self.outlet.closed:
+            raise Gone
         assert self.mbox is not None
         return self.mbox
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Hashable
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from twisted.internet.defer import Deferred
 
 from cybertemp_imap.protocol.limits import Limits
 from cybertemp_imap.rules.origin import network_of
@@ -13,6 +15,11 @@ if TYPE_CHECKING:
     from cybertemp_imap.protocol.connection import Connection
 
 _Key = TypeVar("_Key", bound=Hashable)
+
+SHUTTING_DOWN = ("The server is shutting down.", "UNAVAILABLE")
+
+LAST_WORD = 1.0
+"""Seconds that a client has to take in that its command will not be finished."""
 
 
 class Sessions:
@@ -24,6 +31,7 @@ class Sessions:
         self._users: dict[Connection, Hashable] = {}
         self._by_network: Counter[str] = Counter()
         self._by_user: Counter[Hashable] = Counter()
+        self._waiting: Deferred[None] | None = None
 
     def __len__(self) -> int:
         """How many connections are open."""
@@ -44,12 +52,38 @@ class Sessions:
         self._by_user[user] += 1
         return True
 
+    async def stop(self, reactor: Any, grace: float) -> None:
+        """End all sessions: at once, or after the command in hand, for which there are ``grace`` seconds.
+
+        Returns when all connections are gone.
+        """
+        for session in list(self._networks):
+            session.stop()
+        await self._gone(reactor, grace)
+        for session in list(self._networks):
+            session.bye(*SHUTTING_DOWN)
+        await self._gone(reactor, LAST_WORD)
+        for session in list(self._networks):
+            session.transport.abortConnection()
+        await self._gone(reactor, LAST_WORD)
+
+    async def _gone(self, reactor: Any, longest: float) -> None:
+        """Return when no connection is left, or after so many seconds."""
+        if self._networks:
+            self._waiting = Deferred()
+            late = reactor.callLater(longest, self._waiting.callback, None)
+            await self._waiting
+            if late.active():
+                late.cancel()
+
     def leave(self, session: Connection) -> None:
         """Forget a connection that is gone."""
         if session in self._networks:
             _less(self._by_network, self._networks.pop(session))
         if session in self._users:
             _less(self._by_user, self._users.pop(session))
+        if self._waiting is not None and not self._networks and not self._waiting.called:
+            self._waiting.callback(None)
 
 
 def _less(counts: Counter[_Key], key: _Key) -> None:
