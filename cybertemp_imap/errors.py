@@ -81,11 +81,12 @@ class Refusal(Enum):
 
 
 class Refused(Exception):
-    """A command is refused in one of the ways of :class:`Refusal`."""
+    """A command is refused in one of the ways of :class:`Refusal`; ``code`` is its response code or a fuller one."""
 
-    def __init__(self, refusal: Refusal) -> None:
+    def __init__(self, refusal: Refusal, code: str | None = None) -> None:
         super().__init__(refusal.name)
         self.refusal = refusal
+        self.code = code or refusal.code
 
 
 class StoreUnavailable(Exception):

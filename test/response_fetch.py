@@ -200,6 +200,13 @@ def _date_time(scanner: Scanner) -> bytes:
     return scanner.match(_DATE, "a date and time").strip(b'"')
 
 
+def _mod_seq(scanner: Scanner) -> int:
+    scanner.expect(b"(")
+    found = scanner.mod_seq()
+    scanner.expect(b")")
+    return found
+
+
 def _flags(scanner: Scanner) -> tuple[bytes, ...]:
     flags = scanner.listed(Scanner.fetch_flag, empty=True)
     if len({flag.lower() for flag in flags}) != len(flags):
@@ -214,6 +221,7 @@ _ITEMS: dict[bytes, Callable[[Scanner], Any]] = {
     b"SAVEDATE": lambda scanner: None if scanner.take(b"NIL") else _date_time(scanner),
     b"EMAILID": Scanner.object_id,
     b"THREADID": lambda scanner: None if scanner.take(b"NIL") else scanner.object_id(),
+    b"MODSEQ": _mod_seq,
     b"RFC822.SIZE": Scanner.number,
     b"ENVELOPE": _envelope,
     b"BODY": _plain_body,

@@ -20,7 +20,7 @@ __all__ = ["Malformed", "Response", "parse_responses"]
 _BARE_CODES = frozenset(
     b"ALERT PARSE READ-ONLY READ-WRITE TRYCREATE CLOSED UNAVAILABLE AUTHENTICATIONFAILED AUTHORIZATIONFAILED EXPIRED "
     b"PRIVACYREQUIRED CONTACTADMIN NOPERM INUSE EXPUNGEISSUED CORRUPTION SERVERBUG CLIENTBUG CANNOT LIMIT OVERQUOTA "
-    b"ALREADYEXISTS NONEXISTENT TOOBIG UNKNOWN-CTE NOTSAVED USEATTR HASCHILDREN".split()
+    b"ALREADYEXISTS NONEXISTENT TOOBIG UNKNOWN-CTE NOTSAVED USEATTR HASCHILDREN NOMODSEQ".split()
 )
 _TEXT = re.compile(rb"[\x01-\x09\x0b\x0c\x0e-\x7f]+")
 _TAG = re.compile(rb"[!#$&',\-./0-9:;<=>?@A-Z\[\]^_`a-z|}~]+(?= )")
@@ -117,6 +117,8 @@ _ONE_VALUE: dict[bytes, Callable[[Scanner], Any]] = {
     b"UIDVALIDITY": Scanner.nz_number,
     b"UNSEEN": Scanner.first_unseen,
     b"MAILBOXID": Scanner.object_id,
+    b"HIGHESTMODSEQ": Scanner.mod_seq,
+    b"MODIFIED": lambda scanner: scanner.match(_SET, "a sequence set"),
     b"PERMANENTFLAGS": lambda scanner: scanner.listed(Scanner.permanent_flag, empty=True),
     b"BADCHARSET": lambda scanner: scanner.listed(Scanner.astring),
 }
@@ -194,11 +196,27 @@ def _mailbox(scanner: Scanner) -> bytes:
     return name
 
 
-def _search(scanner: Scanner) -> tuple[int, ...]:
-    found = []
+def _search(scanner: Scanner) -> tuple[int, ...] | dict[str, Any]:
+    """Read numbers; with ``(MODSEQ n)`` after them (RFC 7162 section 3.1.5), a dictionary of both."""
+    found: list[int] = []
     while scanner.take(b" "):
+        if found and scanner.take(b"(MODSEQ "):
+            mod_seq = scanner.mod_seq()
+            scanner.expect(b")")
+            return {"numbers": tuple(found), "MODSEQ": mod_seq}
         found.append(scanner.nz_number())
     return tuple(found)
+
+
+def _vanished(scanner: Scanner) -> dict[str, Any]:
+    """Read ``VANISHED [SP "(EARLIER)"] SP known-uids`` (RFC 7162 section 7); the UIDs as ranges that ascend."""
+    scanner.space()
+    earlier = scanner.take(b"(EARLIER) ")
+    ranges = [tuple(map(int, part.split(b":"))) for part in scanner.match(_SET, "a UID set").split(b",")]
+    ends = [end for bounds in ranges for end in bounds]
+    if ends != sorted(set(ends)):
+        scanner.fail("UIDs ascend")
+    return {"earlier": earlier, "ranges": [(bounds[0], bounds[-1]) for bounds in ranges]}
 
 
 def _extended_search(scanner: Scanner) -> dict[str, Any]:
@@ -218,6 +236,7 @@ def _extended_search(scanner: Scanner) -> dict[str, Any]:
             b"MAX": scanner.nz_number,
             b"COUNT": scanner.number,
             b"ALL": lambda: scanner.match(_SET, "a sequence set"),
+            b"MODSEQ": scanner.mod_seq,
         }
         if name not in readers or name.decode() in found:
             scanner.fail("no such search result")
@@ -225,7 +244,9 @@ def _extended_search(scanner: Scanner) -> dict[str, Any]:
     return found
 
 
-_STATUS_ITEMS = frozenset(b"MESSAGES RECENT UIDNEXT UIDVALIDITY UNSEEN SIZE DELETED APPENDLIMIT MAILBOXID".split())
+_STATUS_ITEMS = frozenset(
+    b"MESSAGES RECENT UIDNEXT UIDVALIDITY UNSEEN SIZE DELETED APPENDLIMIT MAILBOXID HIGHESTMODSEQ".split()
+)
 
 
 def _mailbox_status(scanner: Scanner) -> tuple[bytes, dict[str, Any]]:
@@ -245,6 +266,8 @@ def _status_item(scanner: Scanner) -> tuple[bytes, Any]:
     scanner.space()
     if item == b"MAILBOXID":
         return item, scanner.object_id()
+    if item == b"HIGHESTMODSEQ":
+        return item, scanner.mod_seq()
     return item, scanner.nz_number() if item in (b"UIDNEXT", b"UIDVALIDITY") else scanner.number()
 
 
@@ -293,6 +316,7 @@ _DATA: dict[bytes, Callable[[Scanner], Any]] = {
     b"SEARCH": _search,
     b"ESEARCH": _extended_search,
     b"STATUS": _mailbox_status,
+    b"VANISHED": _vanished,
     b"NAMESPACE": _namespaces,
     b"ID": _identity,
 }

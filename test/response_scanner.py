@@ -16,6 +16,7 @@ _LITERAL = re.compile(rb"\{(0|[1-9]\d*)\}\r\n")
 _LITERAL8 = re.compile(rb"~\{(0|[1-9]\d*)\}\r\n")
 _OBJECT_ID = re.compile(rb"[A-Za-z0-9_-]{1,255}")
 _NUMBER = re.compile(rb"0|[1-9]\d*")
+_NUMBER64 = re.compile(rb"\d{1,19}")
 _SYSTEM = (b"\\Answered", b"\\Flagged", b"\\Deleted", b"\\Seen", b"\\Draft")
 
 
@@ -118,6 +119,13 @@ class Scanner:
         """Read the number of UNSEEN."""
         self.not_in_rev2()
         return self.nz_number()
+
+    def mod_seq(self) -> int:
+        """Read a mod-sequence: 63 bits and not zero (RFC 7162 section 7)."""
+        digits = self.match(_NUMBER64, "a mod-sequence")
+        if not 0 < int(digits) < 1 << 63:
+            self.fail("there is no such mod-sequence")
+        return int(digits)
 
     # -- strings ------------------------------------------------------------------------------------------------------
 

@@ -156,8 +156,8 @@ class FetchSetTests(WireTestCase):
             " 1 BODY[]<1.0>",
             " 1 BODY.PEEK",
             " 1 BINARY[TEXT]",
-            " 1 MODSEQ",
-            " 1 FLAGS (CHANGEDSINCE 1)",
+            " 1 FLAGS (CHANGEDSINCE 1 VANISHED)",
+            " 1 FLAGS (CHANGEDSINCE -1)",
         ):
             for command in ("FETCH", "UID FETCH"):
                 self.assertStatus(self.client.command(command + arguments), "BAD")

@@ -113,7 +113,7 @@ class PlainListTests(ListTestCase):
             ' (RECURSIVEMATCH) "" *',
             ' "" * RETURN STATUS',
             ' "" * RETURN (STATUS ())',
-            ' "" * RETURN (STATUS (HIGHESTMODSEQ))',
+            ' "" * RETURN (STATUS (MODSEQ))',
             ' "" ()',
         ):
             self.assertStatus(self.client.command(f"LIST{arguments}"), "BAD")

@@ -63,6 +63,6 @@ class StatusTests(WireTestCase):
         for name in (THEIRS, "nobody@example.com", "Nothing", f"{MINE}/Nothing"):
             self.assertStatus(client.command(f"STATUS {name} (UIDVALIDITY)"), "NO", "NONEXISTENT")
         self.assertNotIn(b"Nothing", client.ok('LIST "" *').raw)
-        for arguments in ("", " INBOX", " INBOX ()", " INBOX MESSAGES", " INBOX (X)", " INBOX (HIGHESTMODSEQ)"):
+        for arguments in ("", " INBOX", " INBOX ()", " INBOX MESSAGES", " INBOX (X)", " INBOX (MODSEQ)"):
             self.assertStatus(client.command(f"STATUS{arguments}"), "BAD")
         self.assertStatus(self.wire.connect().command("STATUS INBOX (MESSAGES)"), "BAD")

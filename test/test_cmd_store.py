@@ -99,7 +99,7 @@ class StoreTests(WireTestCase):
             " 1 +FLAGS (a",
             " 1 +FLAGS (a b) c",
             " x +FLAGS (a)",
-            " 1 (UNCHANGEDSINCE 5) +FLAGS (a)",
+            " 1 (UNCHANGEDSINCE) +FLAGS (a)",
             " 1 +FLAGS (%)",
         ):
             for command in ("STORE", "UID STORE"):

@@ -40,6 +40,11 @@ BASE = datetime(2026, 3, 1, 12, tzinfo=UTC)
 _QUIET_ABOUT_EXPUNGE = ("FETCH", "STORE", "SEARCH")
 
 
+def uids_of(vanished: Response) -> list[int]:
+    """Return the UIDs of a VANISHED response."""
+    return [uid for first, last in vanished.data["ranges"] for uid in range(first, last + 1)]
+
+
 def letter(owner: str = MINE, **fields: Any) -> EmailRow:
     """Return a message to an address."""
     row = EmailRow(
@@ -96,6 +101,10 @@ class Answer:
     def numbers(self, name: str) -> list[int | None]:
         """Return the numbers of ``* n EXPUNGE`` and the like."""
         return [response.number for response in self.named(name)]
+
+    def vanished(self, earlier: bool = False) -> list[int]:
+        """Return the UIDs of VANISHED, or of VANISHED (EARLIER)."""
+        return [uid for each in self.named("VANISHED") if each.data["earlier"] == earlier for uid in uids_of(each)]
 
     def fetched(self) -> dict[int, dict[bytes, Any]]:
         """Return what FETCH told, by message sequence number."""
@@ -170,6 +179,8 @@ class Client:
         answer = Answer([response for response in responses if response is not tagged[0]], tagged[0])
         word = text.decode("latin-1").upper().removeprefix("UID ").split(" ")[0]
         assert not (word in _QUIET_ABOUT_EXPUNGE and answer.named("EXPUNGE")), f"EXPUNGE during {text!r}"
+        by_number = word in _QUIET_ABOUT_EXPUNGE and not text.upper().startswith(b"UID ")
+        assert not (by_number and answer.vanished()), f"VANISHED during {text!r}"
         return answer
 
     def ok(self, text: str | bytes) -> Answer:
@@ -278,6 +289,11 @@ def _check_session(responses: Sequence[Response]) -> None:
             if count is None or not 1 <= number <= count:
                 raise Malformed(f"{response.raw!r} of {count} messages")
             count -= response.name == b"EXPUNGE"
+        elif response.name == b"VANISHED" and not response.data["earlier"]:
+            gone = uids_of(response)
+            if count is None or len(gone) > count:
+                raise Malformed(f"{response.raw!r} of {count} messages")
+            count -= len(gone)
 
 
 class WireTestCase(SynchronousTestCase):

@@ -28,6 +28,7 @@ AFTER_LOGIN = (
     b"OBJECTID",
     b"SAVEDATE",
     b"UTF8=ACCEPT",
+    b"CONDSTORE",
 )
 
 

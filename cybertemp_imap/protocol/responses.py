@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from cybertemp_imap.messages import FlagSet
 from cybertemp_imap.naming import DELIMITER
 from cybertemp_imap.protocol import strings
+from cybertemp_imap.protocol.sequence import compact_ranges, runs
 from cybertemp_imap.view import Report, View
 
 RECENT = b"\\Recent"
+
+RANGES_A_LINE = 350
+"""Ranges of UIDs in a line, so that it stays below 8,000 octets (RFC 7162 section 4)."""
 
 
 def status(word: str, text: str, code: str | None = None) -> bytes:
@@ -24,11 +28,21 @@ def flag_list(flags: FlagSet, recent: bool = False) -> bytes:
     return b"(" + flags.wire + b" " + RECENT + b")" if flags.wire else b"(" + RECENT + b")"
 
 
-def report(news: Report, view: View, with_mod_seq: bool) -> bytes:
+def vanished(uids: Sequence[tuple[int, int]], *, earlier: bool = False) -> bytes:
+    """Print VANISHED (RFC 7162 section 3.2.10) for ranges of UIDs: whole lines, each of a length clients can take."""
+    word = b"* VANISHED (EARLIER) " if earlier else b"* VANISHED "
+    pages = (uids[start : start + RANGES_A_LINE] for start in range(0, len(uids), RANGES_A_LINE))
+    return b"".join(word + compact_ranges(page) + b"\r\n" for page in pages)
+
+
+def report(news: Report, view: View, with_mod_seq: bool, with_vanished: bool) -> bytes:
     """Print what a session must be told: whole lines, in one piece."""
     if news.empty:
         return b""
-    lines = [b"* %d EXPUNGE\r\n" % seq for seq, _ in news.expunged]
+    if with_vanished:
+        lines = [vanished(runs(uid for _, uid in reversed(news.expunged)))]
+    else:
+        lines = [b"* %d EXPUNGE\r\n" % seq for seq, _ in news.expunged]
     if news.exists is not None:
         lines.append(b"* %d EXISTS\r\n" % news.exists)
     if news.recent is not None:

@@ -77,18 +77,50 @@ class SequenceSet:
 
 def compact(numbers: Iterable[int]) -> bytes:
     """Print ascending numbers as a sequence set of ranges: ``1:3,7``; nothing gives ``b""``."""
-    pieces: list[bytes] = []
+    return compact_ranges(runs(numbers))
+
+
+def runs(numbers: Iterable[int]) -> list[tuple[int, int]]:
+    """Return ascending numbers as ranges that do not touch."""
+    found: list[tuple[int, int]] = []
     first = last = None
     for number in numbers:
         if last is not None and first is not None:
             if number <= last + 1:
                 last = max(last, number)
                 continue
-            pieces.append(_span(first, last))
+            found.append((first, last))
         first = last = number
     if first is not None and last is not None:
-        pieces.append(_span(first, last))
-    return b",".join(pieces)
+        found.append((first, last))
+    return found
+
+
+def gaps(numbers: Sequence[int], largest: int) -> list[tuple[int, int]]:
+    """Return the ranges of what is not among ascending numbers, from 1 up to ``largest``."""
+    found: list[tuple[int, int]] = []
+    expected = 1
+    for number in numbers:
+        if number > expected:
+            found.append((expected, number - 1))
+        expected = number + 1
+    if expected <= largest:
+        found.append((expected, largest))
+    return found
+
+
+def intersect(left: Sequence[tuple[int, int]], right: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Return the ranges that are in both of two lists of ascending ranges."""
+    found: list[tuple[int, int]] = []
+    at = 0
+    for first, last in left:
+        while at < len(right) and right[at][1] < first:
+            at += 1
+        other = at
+        while other < len(right) and right[other][0] <= last:
+            found.append((max(first, right[other][0]), min(last, right[other][1])))
+            other += 1
+    return found
 
 
 def compact_ranges(ranges: Iterable[tuple[int, int]]) -> bytes:

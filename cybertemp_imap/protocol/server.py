@@ -25,7 +25,7 @@ from cybertemp_imap.mailbox import Mailbox
 from cybertemp_imap.protocol import responses, strangers
 from cybertemp_imap.protocol.capability import capabilities
 from cybertemp_imap.protocol.command import Command
-from cybertemp_imap.protocol.commands import append
+from cybertemp_imap.protocol.commands import append, condstore
 from cybertemp_imap.protocol.commands.table import APPEND_RULE, RULES, name_of
 from cybertemp_imap.protocol.connection import Connection
 from cybertemp_imap.protocol.faultlog import trace
@@ -191,7 +191,10 @@ class ImapServer(Connection):
             self._failed(tag, error, rule, self.outlet.octets > sent)
             return
         if completion is not None:
-            self._report(rule.expunge)
+            if self.mbox is not None and self.mbox.shared.ahead and condstore.tells_mod_seqs(self):
+                await self.mbox.shared.look()
+            # RFC 7162 section 3.2.10: VANISHED gives UIDs, so a command that names messages by them may be answered so.
+            self._report(rule.expunge or (condstore.tells_vanished(self) and getattr(command, "uid", False)))
             self._answer(tag, "OK", completion.text, completion.code)
 
     def _failed(self, tag: bytes, error: Exception, rule: CommandRule, sent: bool) -> None:
@@ -200,7 +203,7 @@ class ImapServer(Connection):
             if error.refusal is Refusal.NO_SUCH_MAILBOX and rule.states == SELECTED:
                 self.mailbox_is_gone()
             else:
-                self._refuse(tag, error.refusal)
+                self._refuse(tag, error.refusal, error.code)
             return
         refusal, text = Refusal.UNAVAILABLE, Refusal.UNAVAILABLE.text
         if not isinstance(error, StoreUnavailable):
@@ -228,12 +231,12 @@ class ImapServer(Connection):
         if not self._serving:
             self.mailbox_is_gone()
 
-    def _refuse(self, tag: bytes, refusal: Refusal) -> None:
+    def _refuse(self, tag: bytes, refusal: Refusal, code: str | None) -> None:
         self._report(expunge=False)
         if refusal.status == "BAD":
             self._bad(tag, refusal.text)
         else:
-            self._answer(tag, refusal.status, refusal.text, refusal.code)
+            self._answer(tag, refusal.status, refusal.text, code)
 
     def _answer(self, tag: bytes, status: str, text: str, code: str | None = None) -> None:
         self.outlet.write(tag + b" " + responses.status(status, text, code) + b"\r\n")
@@ -321,7 +324,8 @@ class ImapServer(Connection):
     def _report(self, expunge: bool) -> None:
         """Tell the session what it does not know yet of its mailbox."""
         if self.mbox is not None:
-            self.outlet.write(responses.report(self.mbox.report(expunge), self.mbox.view, "CONDSTORE" in self.enabled))
+            told = (condstore.tells_mod_seqs(self), condstore.tells_vanished(self))
+            self.outlet.write(responses.report(self.mbox.report(expunge), self.mbox.view, *told))
 
 
 def _install(rules: Sequence[CommandRule]) -> None:

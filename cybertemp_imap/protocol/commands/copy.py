@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from cybertemp_imap.errors import Refusal, Refused
 from cybertemp_imap.protocol import responses
 from cybertemp_imap.protocol.command import Copy, Move
+from cybertemp_imap.protocol.commands import condstore
 from cybertemp_imap.protocol.commands.names import mailbox_name
 from cybertemp_imap.protocol.commands.sets import uids_of
 from cybertemp_imap.protocol.rule import Completion
@@ -49,6 +50,9 @@ async def run_move(session: ImapServer, command: Move) -> Completion:
     if code is not None:
         # RFC 6851 section 4.3: COPYUID comes before the EXPUNGE responses, so it cannot be in the tagged answer.
         session.untagged(responses.status("OK", "Moved", code))
+        if condstore.tells_mod_seqs(session):
+            await session.mailbox.shared.look()
+            return Completion("MOVE completed", condstore.highest_after_expunge(session))
     return Completion("MOVE completed")
 
 

@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING
 
 from cybertemp_imap.errors import Refusal, Refused
 from cybertemp_imap.protocol.command import Attribute, Fetch
-from cybertemp_imap.protocol.commands import fetch_flags, fetch_metadata
+from cybertemp_imap.protocol.commands import condstore, fetch_flags, fetch_metadata, resync
 from cybertemp_imap.protocol.commands.ahead import ahead
 from cybertemp_imap.protocol.commands.fetch_items import Material, Plan
 from cybertemp_imap.protocol.commands.sets import positions_of
+from cybertemp_imap.protocol.responses import vanished
 from cybertemp_imap.protocol.rule import Bad, Completion
+from cybertemp_imap.protocol.sequence import SequenceSet
 
 if TYPE_CHECKING:
     from cybertemp_imap.mailbox import Mailbox
@@ -30,25 +32,48 @@ PAGE_OCTETS = 1 << 20
 
 async def run(session: ImapServer, command: Fetch) -> Completion:
     """Send what is asked for of each message, in the order of the mailbox."""
-    if command.changed_since is not None or command.vanished or Attribute.MODSEQ in command.items:
-        raise Bad("A modifier or an item is not known.")
+    if command.vanished and not condstore.tells_vanished(session):
+        raise Bad("QRESYNC must be enabled first.")
+    if command.changed_since is not None or Attribute.MODSEQ in command.items:
+        condstore.enable(session)
     ranges = positions_of(session, command.messages, command.uid)
-    items = command.items if not command.uid else _with_uid(command)
+    items = _items(session, command)
+    if command.changed_since is not None:
+        if command.vanished:
+            await _send_vanished(session, command.messages, command.changed_since)
+        ranges = await resync.changed_since(session, ranges, command.changed_since)
     if fetch_flags.suffices(items):
         whole = await fetch_flags.send(session, ranges, items)
     elif fetch_metadata.suffices(items):
         whole = await fetch_metadata.send(session, session.mailbox.uids_at(ranges), items)
     else:
-        whole = await _send(session, Plan(items, session.mailbox), session.mailbox.uids_at(ranges))
+        plan = Plan(items, session.mailbox, condstore.tells_mod_seqs(session))
+        whole = await _send(session, plan, session.mailbox.uids_at(ranges))
     if not whole and not command.uid:
         # RFC 2180 section 4.1.3; a UID that is not there is no error (RFC 9051 section 6.4.9).
         raise Refused(Refusal.EXPUNGE_ISSUED)
     return Completion("FETCH completed")
 
 
-def _with_uid(command: Fetch) -> tuple[object, ...]:
-    """Return the items with UID, which every answer to UID FETCH has (RFC 9051 section 6.4.9)."""
-    return command.items if Attribute.UID in command.items else (Attribute.UID, *command.items)
+def _items(session: ImapServer, command: Fetch) -> tuple[object, ...]:
+    """Return what is told of each message.
+
+    Every answer to UID FETCH has UID (RFC 9051 section 6.4.9); MODSEQ is in every one to CHANGEDSINCE and, once QRESYNC
+    is enabled, to UID FETCH (RFC 7162 sections 3.1.4.1 and 3.2.4).
+    """
+    items: tuple[object, ...] = command.items
+    if command.uid and Attribute.UID not in items:
+        items = (Attribute.UID, *items)
+    with_mod_seq = command.changed_since is not None or (command.uid and condstore.tells_vanished(session))
+    return (*items, Attribute.MODSEQ) if with_mod_seq and Attribute.MODSEQ not in items else items
+
+
+async def _send_vanished(session: ImapServer, uids: SequenceSet, since: int) -> None:
+    """Tell which of some UIDs are gone (RFC 7162 section 3.2.6); ``*`` may be one of them itself."""
+    largest = session.mailbox.shared.head.uid_next - 1
+    asked = [(uid, uid) for uid in session.saved_uids] if uids.saved else uids.resolve(largest)
+    gone = await resync.vanished_since(session.mailbox, since, asked)
+    session.outlet.write(vanished(gone, earlier=True))
 
 
 async def _send(session: ImapServer, plan: Plan, uids: Sequence[int]) -> bool:
@@ -71,7 +96,7 @@ async def _send(session: ImapServer, plan: Plan, uids: Sequence[int]) -> bool:
                 continue
             found += 1
             session.outlet.write(plan.response(seq, flags, material))
-            if plan.tells_flags:
+            if plan.settles_flags:
                 mailbox.view.told_flags((material.uid,))
             await session.outlet.ready()
         plan.newly_seen.clear()

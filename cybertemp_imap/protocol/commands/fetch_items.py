@@ -75,11 +75,13 @@ Printer = Callable[[FlagSet, Material], bytes]
 class Plan:
     """How the items of one FETCH are read and printed."""
 
-    def __init__(self, items: Sequence[object], mailbox: Mailbox) -> None:
-        """Raises Bad for an item of an extension that is not announced."""
-        self._recent = mailbox.view.recent
+    def __init__(self, items: Sequence[object], mailbox: Mailbox, condstore: bool) -> None:
+        """``condstore``: flags are told with their mod-sequence. Raises Bad for an item that is not announced."""
+        self._view = mailbox.view
+        self._condstore = condstore
         self.newly_seen: set[int] = set()
         self.tells_flags = Attribute.FLAGS in items
+        self.settles_flags = self.tells_flags and (not condstore or Attribute.MODSEQ in items)
         sections = [found for item in items if (found := _section_of(item)) is not None]
         self.needs_metadata = not _METADATA.isdisjoint(items)
         self.needs_saved = Attribute.SAVEDATE in items
@@ -89,6 +91,7 @@ class Plan:
         self.sets_seen = not mailbox.read_only and any(not wanted.peek for wanted in sections)
         self._decoded = {item.part for item in items if isinstance(item, BodySection) and item.name != "BODY"}
         self._printers = [self._printer(item) for item in items]
+        self._printers_of_seen = [self._printer(item) for item in _told_when_seen(items, condstore)]
 
     # -- reading ------------------------------------------------------------------------------------------------------
 
@@ -120,13 +123,15 @@ class Plan:
     def response(self, seq: int, flags: FlagSet, material: Material) -> bytes:
         """Print the FETCH response of a message."""
         printed = [printer(flags, material) for printer in self._printers]
-        if material.uid in self.newly_seen and not self.tells_flags:
-            printed.append(self._flags(flags, material))
+        if material.uid in self.newly_seen:
+            printed += [printer(flags, material) for printer in self._printers_of_seen]
         return b"* %d FETCH (%b)\r\n" % (seq, b" ".join(printed))
 
     def _printer(self, item: object) -> Printer:
         if item is Attribute.FLAGS:
             return self._flags
+        if item is Attribute.MODSEQ:
+            return self._mod_seq
         if isinstance(item, BodySection):
             return partial(_PRINTED_BY_NAME[item.name], item)
         assert isinstance(item, Attribute)
@@ -138,7 +143,16 @@ class Plan:
         return printer
 
     def _flags(self, flags: FlagSet, material: Material) -> bytes:
-        return b"FLAGS " + flag_list(flags, material.uid in self._recent)
+        return b"FLAGS " + flag_list(flags, material.uid in self._view.recent)
+
+    def _mod_seq(self, flags: FlagSet, material: Material) -> bytes:
+        return b"MODSEQ (%d)" % self._view.mod_seq_of(material.uid)
+
+
+def _told_when_seen(items: Sequence[object], condstore: bool) -> Sequence[Attribute]:
+    """Return what is told besides where ``\\Seen`` was set just now (RFC 9051 section 6.4.5, RFC 7162 3.2.4)."""
+    told = (Attribute.FLAGS, Attribute.UID, Attribute.MODSEQ) if condstore else (Attribute.FLAGS,)
+    return [item for item in told if item not in items]
 
 
 async def _metadata_by_uid(store: Store, ref: MailboxRef, uids: Sequence[int]) -> Sequence[tuple[int, Metadata]]:

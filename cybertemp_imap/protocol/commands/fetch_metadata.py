@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from cybertemp_imap.messages import FlagSet
 from cybertemp_imap.protocol.command import Attribute
 from cybertemp_imap.protocol.commands.ahead import ahead
+from cybertemp_imap.protocol.commands.condstore import tells_mod_seqs
 from cybertemp_imap.protocol.responses import flag_list
 from cybertemp_imap.store.interface import Metadata
 
@@ -35,17 +36,17 @@ _FORMS: dict[object, tuple[bytes, _Value]] = {
     Attribute.BODY: (b"BODY %b", lambda _, m: m.body),
     Attribute.BODYSTRUCTURE: (b"BODYSTRUCTURE %b", lambda _, m: m.body_structure),
 }
-"""How each item is printed, and from what; FLAGS, which depend on the session, are not among them."""
+"""How each item is printed, and from what; FLAGS and MODSEQ, which the view knows, are not among them."""
 
 
 def suffices(items: Iterable[object]) -> bool:
     """Tell whether these items can be answered here."""
-    return _FORMS.keys() | {Attribute.FLAGS} >= set(items)
+    return _FORMS.keys() | {Attribute.FLAGS, Attribute.MODSEQ} >= set(items)
 
 
 async def send(session: ImapServer, uids: Sequence[int], items: Sequence[object]) -> bool:
     """Send the items of messages; tell whether each of them is still there."""
-    printer = _Printer(session.mailbox, items)
+    printer = _Printer(session.mailbox, items, tells_mod_seqs(session))
     sent = 0
     async for page in ahead(_pages(session.mailbox, uids)):
         sent += await printer.send(session, page)
@@ -60,16 +61,21 @@ async def _pages(mailbox: Mailbox, uids: Sequence[int]) -> AsyncIterator[Sequenc
 class _Printer:
     """Prints the items of one FETCH, all by one template."""
 
-    def __init__(self, mailbox: Mailbox, items: Sequence[object]) -> None:
+    def __init__(self, mailbox: Mailbox, items: Sequence[object], condstore: bool) -> None:
         self._view = mailbox.view
-        self._tells_flags = Attribute.FLAGS in items
-        forms = [self._flags_form() if item is Attribute.FLAGS else _FORMS[item] for item in items]
+        self._settles_flags = Attribute.FLAGS in items and (not condstore or Attribute.MODSEQ in items)
+        own = {Attribute.FLAGS: self._flags_form(), Attribute.MODSEQ: self._mod_seq_form()}
+        forms = [own[item] if item in own else _FORMS[item] for item in items]
         self._template = b"* %d FETCH (" + b" ".join(form for form, _ in forms) + b")\r\n"
         self._values = tuple(value for _, value in forms)
 
     def _flags_form(self) -> tuple[bytes, _Value]:
         recent = self._view.recent
         return b"FLAGS %b", lambda flags, m: flag_list(flags, m.uid in recent)
+
+    def _mod_seq_form(self) -> tuple[bytes, _Value]:
+        view = self._view
+        return b"MODSEQ (%d)", lambda _, m: view.mod_seq_of(m.uid)
 
     async def send(self, session: ImapServer, page: Sequence[Metadata]) -> int:
         """Send messages; return how many of them have a number and are still there."""
@@ -88,6 +94,6 @@ class _Printer:
             seq, flags = view.seq_of(data.uid), view.flags_of(data.uid)
             if seq is not None and flags is not None:
                 lines.append(template % (seq, *[value(flags, data) for value in values]))
-        if self._tells_flags:
+        if self._settles_flags:
             view.told_flags(data.uid for data in page)
         return lines

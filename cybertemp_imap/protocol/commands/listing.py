@@ -10,7 +10,7 @@ from cybertemp_imap.errors import Refusal, Refused
 from cybertemp_imap.naming import DELIMITER
 from cybertemp_imap.protocol.command import List, Lsub
 from cybertemp_imap.protocol.commands.names import utf8_enabled
-from cybertemp_imap.protocol.commands.status import check_items, status_line
+from cybertemp_imap.protocol.commands.status import status_line
 from cybertemp_imap.protocol.names import MailboxNameFault, decode_mailbox
 from cybertemp_imap.protocol.pattern import ListPattern
 from cybertemp_imap.protocol.responses import mailbox_line
@@ -25,8 +25,6 @@ ROOT = b'LIST (\\Noselect) "/" ""'
 
 async def run_list(session: ImapServer, command: List) -> Completion:
     """List mailboxes."""
-    if command.status is not None:
-        check_items(command.status)
     if not command.extended and command.patterns == (b"",):
         session.untagged(ROOT)
         return Completion("LIST completed")

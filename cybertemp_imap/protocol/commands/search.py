@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 from cybertemp_imap.errors import Refusal, Refused
 from cybertemp_imap.protocol import strings
 from cybertemp_imap.protocol.command import Search
+from cybertemp_imap.protocol.commands import condstore
 from cybertemp_imap.protocol.commands.names import rev2_enabled
 from cybertemp_imap.protocol.rule import Bad, Completion
+from cybertemp_imap.protocol.search_key import KeyAnd, KeyModSeq, KeyNot, KeyOr, SearchKey
 from cybertemp_imap.protocol.sequence import compact
 from cybertemp_imap.search import search
 
@@ -25,34 +27,52 @@ async def run(session: ImapServer, command: Search) -> Completion:
         # RFC 6855 section 3: all strings are UTF-8 then.
         raise Bad("There is one charset only, UTF-8.")
     saves = command.returns is not None and "SAVE" in command.returns
-    if command.charset not in CHARSETS:
-        if saves:
-            session.saved_uids = ()
-        raise Refused(Refusal.BAD_CHARSET)
-    mailbox = session.mailbox
     try:
-        found = await search(mailbox, command.key, saved=session.saved_uids, reactor=session.reactor)
+        found = await _found(session, command)
     except Exception:
         # RFC 5182 section 2.1: a search that fails leaves an empty result.
         if saves:
             session.saved_uids = ()
         raise
+    view = session.mailbox.view
+    uids = [view.uids[position] for position in found]
     # IMAP4rev2 has but the extended answer (RFC 9051 section 6.4.4).
     returns = frozenset({"ALL"}) if command.returns is None and rev2_enabled(session) else command.returns
-    uids = mailbox.view.uids
-    numbers = [uids[position] if command.uid else position + 1 for position in found]
-    if returns is None:
-        session.untagged(b"SEARCH " + strings.numbers(numbers) if numbers else b"SEARCH")
-        return Completion("SEARCH completed")
+    told = uids if returns is None else _saved(uids, returns)
     if saves:
-        session.saved_uids = _saved([uids[position] for position in found], returns)
-    if returns != {"SAVE"}:
-        session.untagged(_extended(session.tag, numbers, returns, command.uid))
+        session.saved_uids = told
+    highest = max(map(view.mod_seq_of, told), default=0) if _asks_mod_seq(command.key) else 0
+    numbers = uids if command.uid else [position + 1 for position in found]
+    if returns is None:
+        session.untagged(_plain(numbers, highest))
+    elif returns != {"SAVE"}:
+        session.untagged(_extended(session.tag, numbers, returns, command.uid, highest))
     return Completion("SEARCH completed")
 
 
+async def _found(session: ImapServer, command: Search) -> Sequence[int]:
+    """Return the positions in the view of the messages that match."""
+    if command.charset not in CHARSETS:
+        raise Refused(Refusal.BAD_CHARSET)
+    if _asks_mod_seq(command.key):
+        condstore.enable(session)
+    return await search(session.mailbox, command.key, saved=session.saved_uids, reactor=session.reactor)
+
+
+def _asks_mod_seq(key: SearchKey) -> bool:
+    """Tell whether MODSEQ is among the keys, wherever (RFC 7162 section 3.1.5); they nest as the grammar lets them."""
+    if isinstance(key, KeyAnd):
+        return any(_asks_mod_seq(inner) for inner in key.keys)
+    if isinstance(key, KeyOr):
+        return _asks_mod_seq(key.left) or _asks_mod_seq(key.right)
+    return _asks_mod_seq(key.key) if isinstance(key, KeyNot) else isinstance(key, KeyModSeq)
+
+
 def _saved(uids: Sequence[int], returns: frozenset[str]) -> Sequence[int]:
-    """Return what SAVE keeps: with MIN or MAX and neither ALL nor COUNT, only those (RFC 5182 section 2.4)."""
+    """Return what SAVE keeps, and what MODSEQ is of: with MIN or MAX and neither ALL nor COUNT, only those.
+
+    RFC 5182 section 2.4, RFC 4731 section 3.2.
+    """
     if not uids or returns & {"ALL", "COUNT"} or not returns & {"MIN", "MAX"}:
         return uids
     kept = {uids[0]} if "MIN" in returns else set()
@@ -61,7 +81,13 @@ def _saved(uids: Sequence[int], returns: frozenset[str]) -> Sequence[int]:
     return sorted(kept)
 
 
-def _extended(tag: bytes, numbers: Sequence[int], returns: frozenset[str], uid: bool) -> bytes:
+def _plain(numbers: Sequence[int], highest: int) -> bytes:
+    """Print SEARCH, with the mod-sequence where it is asked for and anything was found (RFC 7162 section 3.1.5)."""
+    answer = b"SEARCH " + strings.numbers(numbers) if numbers else b"SEARCH"
+    return answer + b" (MODSEQ %d)" % highest if highest else answer
+
+
+def _extended(tag: bytes, numbers: Sequence[int], returns: frozenset[str], uid: bool, highest: int) -> bytes:
     """Print ESEARCH (RFC 9051 section 7.3.4); what there is none of is left out, but a count."""
     items = [b"ESEARCH (TAG " + strings.string(tag) + b")"]
     if uid:
@@ -74,4 +100,6 @@ def _extended(tag: bytes, numbers: Sequence[int], returns: frozenset[str], uid: 
         items.append(b"COUNT %d" % len(numbers))
     if numbers and "ALL" in returns:
         items.append(b"ALL " + compact(numbers))
+    if highest:
+        items.append(b"MODSEQ %d" % highest)
     return b" ".join(items)

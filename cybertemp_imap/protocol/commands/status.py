@@ -2,43 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from cybertemp_imap.protocol import strings
 from cybertemp_imap.protocol.command import Status
+from cybertemp_imap.protocol.commands import condstore
 from cybertemp_imap.protocol.commands.names import mailbox_name, utf8_enabled
 from cybertemp_imap.protocol.object_id import mailbox_id
-from cybertemp_imap.protocol.rule import Bad, Completion
+from cybertemp_imap.protocol.rule import Completion
 from cybertemp_imap.store.interface import StatusCounts
 
 if TYPE_CHECKING:
     from cybertemp_imap.protocol.server import ImapServer
 
-SUPPORTED = frozenset(
-    {"MESSAGES", "RECENT", "UIDNEXT", "UIDVALIDITY", "UNSEEN", "SIZE", "DELETED", "APPENDLIMIT", "MAILBOXID"}
-)
-
 
 async def run(session: ImapServer, command: Status) -> Completion:
     """Count what is in a mailbox without opening it."""
-    check_items(command.items)
     name = await mailbox_name(session, command.mailbox)
     session.untagged(await status_line(session, name, command.items))
     return Completion("STATUS completed")
 
 
-def check_items(items: Iterable[str]) -> None:
-    """Raise Bad for items that belong to extensions this server does not announce."""
-    if not SUPPORTED.issuperset(items):
-        raise Bad("A status item is not known.")
-
-
 async def status_line(session: ImapServer, name: str, items: tuple[str, ...]) -> bytes:
     """Return the STATUS response for a mailbox; raises NO_SUCH_MAILBOX."""
+    if "HIGHESTMODSEQ" in items:
+        condstore.enable(session)
     ref = await session.user.find(name)
     counts = await session.user.status(ref, with_size="SIZE" in items)
     values = _values(counts) | {"APPENDLIMIT": session.limits.append_limit, "MAILBOXID": f"({mailbox_id(ref)})"}
+    if session.mbox is not None and session.mbox.shared.ref == ref:
+        # Here it must not tell more of the selected mailbox than the session was told of it.
+        values["HIGHESTMODSEQ"] = min(counts.head.highest_mod_seq, session.mbox.view.told_mod_seq)
     printed = " ".join(f"{item} {values[item]}" for item in dict.fromkeys(items)).encode()
     return b"STATUS " + strings.mailbox(_shown(name), utf8_enabled(session)) + b" (" + printed + b")"
 
@@ -56,4 +50,5 @@ def _values(counts: StatusCounts) -> dict[str, int | str]:
         "UNSEEN": counts.unseen,
         "SIZE": counts.size or 0,
         "DELETED": counts.deleted,
+        "HIGHESTMODSEQ": counts.head.highest_mod_seq,
     }
