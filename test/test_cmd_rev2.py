@@ -72,7 +72,7 @@ class SelectTests(Rev2TestCase):
             names = [response.name for response in answer.responses if response.name != b"OK"]
             self.assertEqual(sorted(names), [b"EXISTS", b"FLAGS", b"LIST"])
             codes = {response.code[0] for response in answer.named("OK") if response.code}
-            self.assertEqual(codes, {b"PERMANENTFLAGS", b"UIDVALIDITY", b"UIDNEXT", b"MAILBOXID"})
+            self.assertEqual(codes, {b"PERMANENTFLAGS", b"UIDVALIDITY", b"UIDNEXT", b"HIGHESTMODSEQ", b"MAILBOXID"})
             (listed,) = answer.data("LIST")
             self.assertEqual((listed["name"], listed["delimiter"], listed["extended"]), (MINE.encode(), b"/", {}))
 
