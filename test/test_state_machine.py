@@ -220,10 +220,10 @@ class Mailboxes(RuleBasedStateMachine):
 
     def chosen(self, session: Session, numbers: list[int], uid: bool) -> str | None:
         """Return a set of messages that the session knows, and may be gone; None where it knows none."""
-        if not session.messages:
-            return None
-        seqs = sorted({number % len(session.messages) + 1 for number in numbers})
-        return ",".join(str(session.messages[seq - 1].uid if uid else seq) for seq in seqs)
+        known = [message.uid if uid else seq for seq, message in enumerate(session.messages, 1)]
+        # It does not know the UIDs of what it was just told to exist.
+        known = [number for number in known if number is not None]
+        return ",".join(str(known[n]) for n in sorted({number % len(known) for number in numbers})) if known else None
 
     def target(self, place: int) -> str:
         """Return a mailbox that is the user's."""
