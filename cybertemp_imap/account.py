@@ -206,17 +206,20 @@ class Account:
         await self.find(name)
         new_owner, new_folder = self.reach.new_key(new_name)
         if (owner, folder) == self.reach.inbox:
-            await self._empty_inbox(new_name)
+            await self._rename_inbox(new_owner, new_folder)
         elif new_owner == owner and f"{new_folder}{DELIMITER}".startswith(f"{folder}{DELIMITER}"):
             raise Refused(Refusal.ALREADY_EXISTS if new_folder == folder else Refusal.CANNOT)
         else:
             await self.store.rename_folder(user, owner, folder, new_owner, new_folder)
             await self._create_above(new_owner, new_folder)
 
-    async def _empty_inbox(self, new_name: str) -> None:
-        inbox = await self.open(INBOX, read_only=True)
-        target = self._mailboxes.get(await self.create_folder(new_name))
-        await inbox.shared.move(inbox.view.uids, target)
+    async def _rename_inbox(self, owner: str, folder: str) -> None:
+        if folder == INBOX:
+            await self._refuse_inbox(owner)
+        inbox = await self.find(INBOX)
+        await self.store.rename_inbox(inbox, owner, folder)
+        self._mailboxes.changed([inbox.id])
+        await self._create_above(owner, folder)
 
     async def open(self, name: str, *, read_only: bool, tells_recent: bool = True) -> Mailbox:
         """Open a mailbox by its name, up to date; a token that changes nothing has it for reading only."""

@@ -26,6 +26,9 @@ TOLD_AT_ONCE = 40
 Later = Callable[[Callable[[], None]], object]
 """Has something done when the reactor has had a turn."""
 
+LOOKERS = 6
+"""Mailboxes looked at at a time because of hints: a ban concerns all, and commands need the store meanwhile."""
+
 KEPT_MESSAGES = 1_000_000
 KEPT_MAILBOXES = 1_000
 """How much is kept of mailboxes that no session has open, so that opening one again is quick."""
@@ -259,7 +262,8 @@ class SharedMailboxes:
         self._later = later
         self._open: WeakValueDictionary[int, SharedMailbox] = WeakValueDictionary()
         self._kept: OrderedDict[int, SharedMailbox] = OrderedDict()
-        self._looking: set[int] = set()
+        self._due: OrderedDict[int, None] = OrderedDict()
+        self._lookers = 0
         store.observe(self.changed)
 
     def get(self, ref: MailboxRef) -> SharedMailbox:
@@ -273,12 +277,14 @@ class SharedMailboxes:
         return shared
 
     def changed(self, mailboxes: Collection[int] | None = None) -> None:
-        """Look at what open sessions see of these mailboxes, or of all."""
+        """Look at what open sessions see of these mailboxes, or of all: those that are named come first."""
         for number in list(self._open) if mailboxes is None else mailboxes:
             shared = self._open.get(number)
-            if shared is not None and shared.views and number not in self._looking:
-                self._looking.add(number)
-                Deferred.fromCoroutine(self._look(shared)).addErrback(self._failed)
+            if shared is not None and shared.views:
+                self._due.setdefault(number)
+                if mailboxes is not None:
+                    self._due.move_to_end(number, last=False)
+        self._begin_to_look()
 
     async def poll(self) -> None:
         """Look at all that open sessions see, one mailbox after another, so that nobody has to wait for it."""
@@ -296,13 +302,26 @@ class SharedMailboxes:
     def _changed_here(self, number: int) -> None:
         self.changed([number])
 
-    async def _look(self, shared: SharedMailbox) -> None:
-        # A hint that comes from now on is about something the refresh may not see.
-        self._looking.discard(shared.ref.id)
-        await shared.look()
+    def _begin_to_look(self) -> None:
+        while self._due and self._lookers < LOOKERS:
+            self._lookers += 1
+            Deferred.fromCoroutine(self._look()).addErrback(self._failed)
+
+    async def _look(self) -> None:
+        """Look at what is due, one mailbox after another."""
+        try:
+            while self._due:
+                # A hint that comes from now on is about something the refresh may not see.
+                number, _ = self._due.popitem(last=False)
+                shared = self._open.get(number)
+                if shared is not None and shared.views:
+                    await shared.look()
+        finally:
+            self._lookers -= 1
 
     def _failed(self, failure: Any) -> None:
         self._log.failure("Looking for changes failed", failure)
+        self._begin_to_look()
 
     def _trim(self) -> None:
         total = sum(len(shared.messages) for shared in self._kept.values())

@@ -270,3 +270,21 @@ class RenameContract(StoreContract):
         self.assertEqual(await self.names(), before)
         self.assertEqual(await self.contents(await self.find(account, "a")), {row.id: 1})
         self.assertEqual(len(await self.store.list_mailboxes(self.other)), 8)
+
+    async def test_inbox(self) -> None:
+        """INBOX stays and is empty; all that it showed is in the new folder, also what was not yet taken in."""
+        await self.deliver(letter(minutes=1), letter(MINE_TOO, minutes=2), letter(account_key(self.user), minutes=3))
+        inbox = await self.find(account_key(self.user), INBOX)
+        made = await self.store.rename_inbox(inbox, MINE, "Old")
+        self.assertEqual(await self.uids(made), [1, 2, 3])
+        for mailbox in (inbox, await self.find(), await self.find(MINE_TOO)):
+            self.assertEqual(await self.uids(mailbox), [])
+        self.assertEqual(made, await self.find(MINE, "Old"))
+
+    async def test_inbox_refused(self) -> None:
+        """Where the new folder cannot be made, INBOX is as it was."""
+        await self.deliver(letter(), letter(MINE_TOO))
+        inbox = await self.open(account_key(self.user))
+        await self.refused(Refusal.ALREADY_EXISTS, self.store.rename_inbox(inbox, account_key(self.user), "Sent"))
+        await self.refused(Refusal.NO_PERMISSION, self.store.rename_inbox(inbox, THEIRS, "Sent"))
+        self.assertEqual(await self.uids(inbox), [1, 2])

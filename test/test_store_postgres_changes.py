@@ -17,7 +17,7 @@ from test import (
     store_contract_folders,
     store_contract_observe,
 )
-from test.store_contract import BASE, MINE, letter
+from test.store_contract import BASE, MINE, MINE_TOO, letter
 from test.test_store_postgres import PostgresFixture
 
 
@@ -155,10 +155,11 @@ class AtomicTests(store_contract.StoreContract):
         """Make mailboxes with mail, and return changes to them."""
         store, user, account = self.store, self.user, self.account
         await self.deliver(*(letter(minutes=n) for n in range(3)), letter(folder="Work"), letter(folder="Work/a"))
+        await self.deliver(letter(MINE_TOO))
         source, target = await self.open(), await self.open(account, "Archive")
         for folder in ("Work", "Work/a"):
             await self.open(MINE, folder)
-        await self.open(account)
+        inbox = await self.open(account)
         await store.metadata(source, [1, 2, 3])
         await store.store_flags(source, [1, 2, 3], FlagMode.ADD, ["\\Deleted"], None)
         for mailbox in (source, await self.find(account)):
@@ -174,6 +175,7 @@ class AtomicTests(store_contract.StoreContract):
             lambda: store.expunge(source, None),
             lambda: store.delete_folder(user, MINE, "Work"),
             lambda: store.rename_folder(user, MINE, "Work", account, "Work"),
+            lambda: store.rename_inbox(inbox, account, "Old"),
         ]
 
     async def test_failing_statement(self) -> None:

@@ -357,6 +357,9 @@ class Store(Protocol):
     async def rename_folder(self, user_id: UUID, owner: str, folder: str, new_owner: str, new_folder: str) -> None:
         """Rename a folder and all below it; they keep UIDs and UIDVALIDITY. NO_SUCH_MAILBOX, ALREADY_EXISTS, CANNOT."""
 
+    async def rename_inbox(self, inbox: MailboxRef, new_owner: str, new_folder: str) -> MailboxRef:
+        """Create a folder with all messages of INBOX, which stays and is empty. Raises what create_folder does."""
+
     async def upload(self, message_id: UUID, piece: int, octets: bytes) -> None:
         """Take a piece, numbered from 0, of a message that :meth:`append` is going to add."""
 

@@ -109,6 +109,13 @@ class MemoryWriter(MemoryMailboxes):
                 self._relocate(email_id, (new_owner, target))
                 self.note_belonging(user_id, email_id)
 
+    async def rename_inbox(self, inbox: MailboxRef, new_owner: str, new_folder: str) -> MailboxRef:
+        """Move all messages of INBOX to a new folder; see the interface."""
+        box = self._there(inbox)
+        made = await self.create_folder(inbox.user_id, new_owner, new_folder, None)
+        await self.move(inbox, sorted(box.messages), made)
+        return made
+
     def _within(self, user_id: UUID, owner: str, folder: str) -> list[MemoryMailbox]:
         """Return the mailboxes of a folder and all below it, those included that exist by their mail alone."""
         self._find(user_id, owner, folder)

@@ -204,6 +204,8 @@ DELETE_FOLDER = "SELECT imap.delete_folder(%s, %s, %s)"
 
 RENAME_FOLDER = "SELECT imap.rename_folder(%s, %s, %s, %s, %s)"
 
+RENAME_INBOX = "SELECT imap.rename_inbox(%s, %s, %s, %s, %s)"
+
 UPLOAD = "INSERT INTO imap.upload (id, piece, octets) VALUES (%s, %s, %s) RETURNING 1"
 
 DISCARD = "WITH gone AS (DELETE FROM imap.upload WHERE id = ANY (%s::uuid[]) RETURNING 1) SELECT count(*) FROM gone"

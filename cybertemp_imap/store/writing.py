@@ -71,6 +71,14 @@ class MailboxWriter:
         with _refusals():
             await self.pool.query(sql.RENAME_FOLDER, (user_id, owner, folder, new_owner, new_folder))
 
+    async def rename_inbox(self, inbox: MailboxRef, new_owner: str, new_folder: str) -> MailboxRef:
+        """Move all messages of INBOX to a new folder; see the interface."""
+        with _refusals():
+            ((made,),) = await self.pool.query(
+                sql.RENAME_INBOX, (inbox.user_id, inbox.id, new_owner, new_folder, self.folder_quota)
+            )
+        return MailboxRef(inbox.user_id, made)
+
     async def upload(self, message_id: UUID, piece: int, octets: bytes) -> None:
         """Keep a piece of a message on its way in; see the interface."""
         await self.pool.query(sql.UPLOAD, (message_id, piece, octets))
