@@ -76,8 +76,7 @@ def _utc_now() -> datetime:
 class TokenChecker:
     """Checks an account's e-mail address and an IMAP token, and yields an :class:`Identity`.
 
-    ``now`` returns the present time, aware; ``reactor`` is for what is done after the login. ``usage``
-    notes which tokens are used.
+    ``now`` returns the present time, aware; ``reactor`` is for what is done after the login.
     """
 
     credentialInterfaces = (IUsernamePassword,)
@@ -85,7 +84,7 @@ class TokenChecker:
     def __init__(self, store: LoginStore, now: Callable[[], datetime] = _utc_now, reactor: Any = None) -> None:
         self._store = store
         self._now = now
-        self.usage = UsageNotes(store.touch_token, reactor)
+        self._usage = UsageNotes(store, reactor)
 
     def requestAvatarId(self, credentials: IUsernamePassword) -> Deferred[Identity]:  # type: ignore[override]
         """Return an :class:`Identity`.
@@ -107,7 +106,7 @@ class TokenChecker:
         against = objection(record, limits, self._now())
         if against is not None:
             raise TokenExpired if against is Objection.EXPIRED else SubscriptionLapsed
-        self.usage.note(token_id)
+        self._usage.note(token_id)
         return Identity(record.user_id, record.email, token_id, limits)
 
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, Protocol
 from uuid import UUID
 
 from twisted.internet.defer import Deferred
@@ -18,16 +17,22 @@ TOKENS = 10_000
 """Tokens remembered as noted; one that is forgotten is asked of the store, which looks at the time too."""
 
 
+class UsageStore(Protocol):
+    """The part of :class:`cybertemp_imap.store.interface.Store` that is needed."""
+
+    async def touch_token(self, token_id: UUID) -> None:
+        """Set ``last_used_at`` of a token to now."""
+
+
 class UsageNotes:
     """Notes the use of tokens, each at most once a minute."""
 
     _log = Logger()
 
-    def __init__(self, touch: Callable[[UUID], Awaitable[None]], reactor: Any = None) -> None:
-        """``touch`` writes the time of use of a token."""
+    def __init__(self, store: UsageStore, reactor: Any = None) -> None:
         if reactor is None:
             from twisted.internet import reactor
-        self._touch = touch
+        self._store = store
         self._reactor = reactor
         self._noted: OrderedDict[UUID, float] = OrderedDict()
         self._failing = False
@@ -44,10 +49,9 @@ class UsageNotes:
         self._reactor.callLater(0, self._begin, token_id)
 
     def _begin(self, token_id: UUID) -> None:
-        async def write() -> None:
-            await self._touch(token_id)
-
-        Deferred.fromCoroutine(write()).addCallbacks(self._written, self._failed, errbackArgs=(token_id,))
+        Deferred.fromCoroutine(self._store.touch_token(token_id)).addCallbacks(
+            self._written, self._failed, errbackArgs=(token_id,)
+        )
 
     def _written(self, _: None) -> None:
         self._failing = False

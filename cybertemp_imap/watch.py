@@ -11,6 +11,8 @@ from datetime import UTC, datetime
 from typing import Protocol, TypeVar
 from uuid import UUID
 
+from twisted.logger import Logger
+
 from cybertemp_imap.auth import NO_LIMITS, Identity
 from cybertemp_imap.errors import Refusal, StoreUnavailable
 from cybertemp_imap.rules.rights import end_of_session
@@ -51,6 +53,8 @@ class SessionWatch:
 
     ``now`` returns the present time, aware.
     """
+
+    _log = Logger()
 
     def __init__(self, store: RecordStore, now: Callable[[], datetime] = _utc_now) -> None:
         self._store = store
@@ -98,4 +102,7 @@ class SessionWatch:
                     identity.user_id, identity.limits, records.get(token_id), limits.get(token_id, NO_LIMITS), now
                 )
                 if reason is not None:
+                    self._log.info(
+                        "A session of token {token_id} is ended: {reason}", token_id=token_id, reason=reason.name
+                    )
                     account.end(reason)

@@ -161,6 +161,16 @@ class StockTests(TestCase):
         self.flushLoggedErrors()
         self.assertEqual(len(self.store.emails), len(self.rows))
 
+    async def test_inbox_of_limited(self) -> None:
+        """Nothing is put into the INBOX of a limited token; its address takes messages."""
+        self.store.limit_token(self.token, [MINE])
+        await self.client.login(b"me@example.com", b"secret")
+        await self.client.append(MINE, BytesIO(b"Subject: x\r\n\r\n"))
+        self.assertEqual((await self.client.select("INBOX"))["EXISTS"], len(self.rows) + 1)
+        await self.assertFailure(self.client.append("INBOX", BytesIO(b"Subject: y\r\n\r\n")), imap4.IMAP4Exception)
+        self.flushLoggedErrors()
+        self.assertEqual(len(self.store.emails), len(self.rows) + 1)
+
     async def test_wrong_token(self) -> None:
         """A wrong token is refused."""
         await self.assertFailure(self.client.login(b"me@example.com", b"wrong"), imap4.IMAP4Exception)

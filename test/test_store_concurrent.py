@@ -112,6 +112,40 @@ class ConcurrentTests(store_contract.StoreContract):
         for mailbox in (address, inbox):
             self.assertEqual(await self.uids(mailbox), [])
 
+    async def test_limited_inbox(self) -> None:
+        """The INBOX of a token is made, filled, moved from, forgotten and tidied at once, without a deadlock."""
+        token = uuid4()
+        limit = """
+            INSERT INTO imap.token_limit (token_id, addresses) VALUES (%s, %s)
+            ON CONFLICT (token_id) DO UPDATE SET addresses = excluded.addresses RETURNING 1
+        """
+        unlimit = "DELETE FROM imap.token_limit WHERE token_id = %s RETURNING 1"
+        await self.deliver(*(letter(minutes=n) for n in range(30)))
+        folder = await self.store.create_folder(self.user, MINE, "Work", None)
+        address = await self.open()
+        for number in range(ROUNDS):
+            await self.store.pool.query(limit, (token, [MINE]))  # type: ignore[attr-defined]
+            made = await self.at_once(*(s.limited_inbox(self.user, token) for s in (self.store, self.another)))
+            self.assertEqual(made[0], made[1])
+            view = made[0]
+            assert isinstance(view, MailboxRef)
+            uids = await self.uids(view)
+            self.assertEqual(len(uids), len(await self.uids(address)))
+            await self.at_once(
+                self.store.move(view, uids[:1], folder),
+                self.another.move(address, (await self.uids(address))[1:2], folder),
+                self.store.store_flags(view, uids, FlagMode.ADD, [f"f{number}"], None),
+                self.another.refresh(view),
+                self.another.pool.query(limit, (token, [MINE, "x@example.com"])),
+                self.another.pool.query(unlimit, (token,)),
+                self.another.tidy(),
+                self.another.refresh(view),
+                self.deliver(letter(), letter()),
+            )
+            self.assertIsNone(await self.store.refresh(view))
+            before = await self.refresh(address)
+            await self.check(address, before)
+
     async def test_folders(self) -> None:
         """Of two that create, rename or delete the same at once, one does; the numbers of the rest stay."""
         for number in range(ROUNDS):

@@ -24,7 +24,7 @@ class UsageTests(SynchronousTestCase):
         self.touched: list[UUID] = []
         self.failure: Exception | None = None
         self.lines: list[str] = []
-        self.notes = UsageNotes(self.touch, self.clock)
+        self.notes = UsageNotes(self, self.clock)
         observer: Any = self.observe
         globalLogPublisher.addObserver(observer)
         self.addCleanup(globalLogPublisher.removeObserver, observer)
@@ -33,7 +33,7 @@ class UsageTests(SynchronousTestCase):
         """Keep a line of the log."""
         self.lines.append(f"{formatEvent(event)} {event!r}")
 
-    async def touch(self, token_id: UUID) -> None:
+    async def touch_token(self, token_id: UUID) -> None:
         """Keep it, and fail if that is wanted."""
         self.touched.append(token_id)
         if self.failure is not None:
@@ -102,7 +102,7 @@ class LoginTests(WireTestCase):
         async def touch_token(token_id: UUID) -> None:
             await writing
 
-        self.patch(self.wire.usage, "_touch", touch_token)
+        self.patch(self.store, "touch_token", touch_token)
         self.wire.connect().ok(f"LOGIN {USER} {TOKEN}")
         writing.errback(StoreUnavailable())
         self.wire.connect().ok(f"LOGIN {USER} {TOKEN}")

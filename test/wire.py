@@ -212,10 +212,8 @@ class Wire:
         self.clock = WireClock()
         self.store = MemoryStore()
         self.mailboxes = SharedMailboxes(self.store)
-        checker = TokenChecker(self.store, reactor=self.clock)
-        self.usage = checker.usage
         self.watch = SessionWatch(self.store)
-        portal = Portal(watched_realm(self.watch, self.mailboxes), [checker])
+        portal = Portal(watched_realm(self.watch, self.mailboxes), [TokenChecker(self.store, reactor=self.clock)])
         # Tests open connections and fail to log in as they like; those limits have tests of their own.
         plenty = {"ip_connections": 10_000, "user_connections": 10_000, "ip_failures": 1000, "account_failures": 1000}
         self.factory = ImapFactory(portal, Limits(**{**plenty, **limits}), reactor=self.clock)
