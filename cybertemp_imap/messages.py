@@ -19,15 +19,20 @@ FLAG_SETS = 1 << 16
 """Different flag lists kept ready for printing."""
 
 
+KEYWORDS = 500
+"""Keywords named in FLAGS; any others there are can still be used."""
+
+
 class FlagSet:
     """A list of flags with what is asked of it most; equal lists are mostly one object (:func:`flag_set`)."""
 
-    __slots__ = ("deleted", "folded", "names", "seen", "wire")
+    __slots__ = ("deleted", "folded", "keywords", "names", "seen", "wire")
 
     def __init__(self, names: tuple[str, ...]) -> None:
         self.names = names
         self.wire = " ".join(names).encode("ascii", "replace")
         self.folded = frozenset(name.lower() for name in names)
+        self.keywords = tuple(name for name in names if not name.startswith("\\"))
         self.seen = "\\seen" in self.folded
         self.deleted = "\\deleted" in self.folded
 
@@ -44,16 +49,20 @@ def flag_set(names: tuple[str, ...]) -> FlagSet:
 class Messages:
     """What is in a mailbox, by ascending UID. The three sequences are of equal length and never change in place.
 
-    ``mod_seq``: every change up to it is taken in, perhaps some that came after it as well.
+    ``mod_seq``: every change up to it is taken in, perhaps some that came after it as well. ``keywords``: those in use,
+    at most KEYWORDS of them and perhaps some that no message has any more, by their lower-case names;
+    ``keywords_found`` rises with each that comes.
     """
 
-    __slots__ = ("flags", "mod_seq", "mod_seqs", "uids")
+    __slots__ = ("flags", "keywords", "keywords_found", "mod_seq", "mod_seqs", "uids")
 
     def __init__(self) -> None:
         self.uids: Sequence[int] = array("I")
         self.flags: Sequence[FlagSet] = []
         self.mod_seqs: Sequence[int] = array("Q")
         self.mod_seq = 0
+        self.keywords: dict[str, str] = {}
+        self.keywords_found = 0
 
     def __len__(self) -> int:
         return len(self.uids)
@@ -78,21 +87,37 @@ class Messages:
         changed: list[int] = []
         position = 0
         for state in states:
+            new = None
             position = bisect_left(uids, state.uid, position)
             if position < len(uids) and uids[position] == state.uid:
                 if state.mod_seq > mod_seqs[position]:
                     mod_seqs[position] = state.mod_seq
-                    flags[position] = flag_set(state.flags)
+                    flags[position] = new = flag_set(state.flags)
                     changed.append(state.uid)
             else:
                 uids.insert(position, state.uid)
-                flags.insert(position, flag_set(state.flags))
+                flags.insert(position, new := flag_set(state.flags))
                 mod_seqs.insert(position, state.mod_seq)
+            if new is not None and new.keywords:
+                self._note_keywords(new.keywords)
         if changed or len(uids) > known:
             self.flags, self.mod_seqs = flags, array("Q", mod_seqs)
         if len(uids) > known:
             self.uids = array("I", uids)
         return changed, len(uids) > known
+
+    def _note_keywords(self, keywords: Iterable[str]) -> None:
+        for name in keywords:
+            if name.lower() not in self.keywords and len(self.keywords) < KEYWORDS:
+                self.keywords[name.lower()] = name
+                self.keywords_found += 1
+
+    def forget_keywords(self) -> None:
+        """Forget the keywords that no message has any more."""
+        used = {name.lower() for flags in set(self.flags) for name in flags.keywords}
+        self.keywords = {folded: name for folded, name in self.keywords.items() if folded in used}
+        for flags in set(self.flags):
+            self._note_keywords(flags.keywords)
 
     def remove(self, gone: Iterable[int]) -> list[int]:
         """Take messages out; return the UIDs of those that were there, ascending."""

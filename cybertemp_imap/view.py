@@ -57,6 +57,7 @@ class View:
         "__weakref__",
         "_flags",
         "_gone",
+        "_keywords_told",
         "_messages",
         "_recent_told",
         "on_gone",
@@ -74,6 +75,7 @@ class View:
         self.on_gone: Callable[[], None] | None = None
         self.told_mod_seq = 0
         self._recent_told = 0
+        self._keywords_told = 0
         self._gone: set[int] = set()
         self._flags: set[int] = set()
 
@@ -125,6 +127,11 @@ class View:
         """Have no message be recent, and tell of none."""
         self.recent.clear()
         self._recent_told = 0
+
+    def take_keywords(self) -> bool:
+        """Tell whether there are keywords that the session was not told of, and count them as told."""
+        before, self._keywords_told = self._keywords_told, self._messages.keywords_found
+        return before != self._keywords_told
 
     def is_untold(self, uid: int) -> bool:
         """Tell whether a message's flags changed since the session was told them."""

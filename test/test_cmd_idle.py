@@ -209,7 +209,7 @@ class NewsTests(WireTestCase):
         """Flags, by another session and by another program."""
         self.other.ok("STORE 2 +FLAGS (\\Seen $Junk)")
         for client in (self.client, self.inbox):
-            ((data),) = [response.data for response in client.responses()]
+            (data,) = [response.data for response in client.responses() if response.name == b"FETCH"]
             self.assertEqual(set(data[b"FLAGS"]) - {b"\\Recent"}, {b"\\Seen", b"$Junk"})
         self.store.set_flags_elsewhere(self.ids[2], ["\\Flagged"])
         self.wire.clock.settle()

@@ -39,7 +39,7 @@ class StoreTests(WireTestCase):
     def test_silent(self) -> None:
         """With ``.SILENT`` nothing is told that the client can know (section 6.4.6)."""
         for item in ("+FLAGS.SILENT (\\Flagged)", "-FLAGS.SILENT \\Seen", "flags.silent (a b)"):
-            self.assertEqual(self.client.ok(f"STORE 1:* {item}").responses, [])
+            self.assertEqual(self.client.ok(f"STORE 1:* {item}").named("FETCH"), [])
         self.assertEqual(self.client.ok("NOOP").responses, [])
         self.assertEqual(self.client.ok("FETCH 3 FLAGS").flags(), {3: {b"a", b"b"}})
 

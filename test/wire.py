@@ -273,11 +273,15 @@ class Wire:
 
 
 def _check_session(responses: Sequence[Response]) -> None:
-    """Check message numbers against EXISTS and EXPUNGE (RFC 9051 section 7.4.1 and 7.5.1); FLAGS begins a mailbox."""
+    """Check message numbers against EXISTS and EXPUNGE (RFC 9051 section 7.4.1 and 7.5.1).
+
+    FLAGS with UIDVALIDITY begin a mailbox.
+    """
     count: int | None = None
-    for response in responses:
+    for index, response in enumerate(responses):
         number = response.number or 0
-        if response.name == b"FLAGS":
+        opening = [each.code[0] for each in responses[index : index + 6] if each.code]
+        if response.name == b"FLAGS" and b"UIDVALIDITY" in opening:
             count = None
         elif response.name == b"EXISTS":
             if count is not None and number < count:

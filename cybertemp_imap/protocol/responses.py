@@ -8,6 +8,7 @@ from cybertemp_imap.messages import FlagSet
 from cybertemp_imap.naming import DELIMITER
 from cybertemp_imap.protocol import strings
 from cybertemp_imap.protocol.sequence import compact_ranges, runs
+from cybertemp_imap.rules.flags import SYSTEM_FLAGS
 from cybertemp_imap.view import Report, View
 
 RECENT = b"\\Recent"
@@ -26,6 +27,16 @@ def flag_list(flags: FlagSet, recent: bool = False) -> bytes:
     if not recent:
         return b"(" + flags.wire + b")"
     return b"(" + flags.wire + b" " + RECENT + b")" if flags.wire else b"(" + RECENT + b")"
+
+
+def flags_lines(keywords: Iterable[str], read_only: bool) -> list[bytes]:
+    """Print which flags a mailbox has, and which can be changed (RFC 9051 sections 7.1 and 7.3.5)."""
+    flags = " ".join((*SYSTEM_FLAGS, *sorted(keywords))).encode()
+    if read_only:
+        permanent = b"OK [PERMANENTFLAGS ()] Nothing can be changed."
+    else:
+        permanent = b"OK [PERMANENTFLAGS (" + flags + b" \\*)] New keywords can be created."
+    return [b"FLAGS (" + flags + b")", permanent]
 
 
 def vanished(uids: Sequence[tuple[int, int]], *, earlier: bool = False) -> bytes:

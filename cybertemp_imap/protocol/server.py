@@ -321,9 +321,16 @@ class ImapServer(Connection):
         else:
             self._report(expunge=True)
 
+    def tell_keywords(self) -> None:
+        """Tell of keywords that have come up since the session was told which there are (RFC 9051 section 7.3.5)."""
+        if self.mailbox.view.take_keywords():
+            keywords = self.mailbox.shared.messages.keywords.values()
+            self.untagged(*responses.flags_lines(keywords, self.mailbox.read_only))
+
     def _report(self, expunge: bool) -> None:
         """Tell the session what it does not know yet of its mailbox."""
         if self.mbox is not None:
+            self.tell_keywords()
             told = (condstore.tells_mod_seqs(self), condstore.tells_vanished(self))
             self.outlet.write(responses.report(self.mbox.report(expunge), self.mbox.view, *told))
 

@@ -11,13 +11,9 @@ from cybertemp_imap.protocol.commands import condstore, resync
 from cybertemp_imap.protocol.commands.names import list_line, mailbox_name, other_spelling, rev2_enabled
 from cybertemp_imap.protocol.object_id import mailbox_id
 from cybertemp_imap.protocol.rule import Bad, Completion
-from cybertemp_imap.rules.flags import SYSTEM_FLAGS
 
 if TYPE_CHECKING:
     from cybertemp_imap.protocol.server import ImapServer
-
-KEYWORDS_SHOWN = 500
-"""Keywords named in FLAGS; any others there are can still be used."""
 
 
 async def run(session: ImapServer, command: Select) -> Completion:
@@ -62,13 +58,11 @@ async def _gone(mailbox: Mailbox, parameter: QresyncParameter | None) -> resync.
 
 
 def _state_lines(mailbox: Mailbox) -> list[bytes]:
-    flags = b" ".join(_flags(mailbox))
     head = mailbox.shared.head
+    mailbox.shared.messages.forget_keywords()
+    mailbox.view.take_keywords()
     return [
-        b"FLAGS (" + flags + b")",
-        b"OK [PERMANENTFLAGS ()] Nothing can be changed."
-        if mailbox.read_only
-        else b"OK [PERMANENTFLAGS (" + flags + b" \\*)] New keywords can be created.",
+        *responses.flags_lines(mailbox.shared.messages.keywords.values(), mailbox.read_only),
         b"%d EXISTS" % len(mailbox.view),
         b"OK [UIDVALIDITY %d] UIDs are valid." % head.uid_validity,
         b"OK [UIDNEXT %d] This is the next UID." % head.uid_next,
@@ -84,14 +78,6 @@ def _older_lines(mailbox: Mailbox) -> list[bytes]:
     if unseen is not None:
         lines.append(b"OK [UNSEEN %d] This is the first unseen message." % unseen)
     return lines
-
-
-def _flags(mailbox: Mailbox) -> list[bytes]:
-    """Return the system flags and the keywords in use."""
-    keywords = {
-        name for flags in set(mailbox.shared.messages.flags) for name in flags.names if not name.startswith("\\")
-    }
-    return [flag.encode() for flag in (*SYSTEM_FLAGS, *sorted(keywords)[:KEYWORDS_SHOWN])]
 
 
 def _first_unseen(mailbox: Mailbox) -> int | None:

@@ -42,6 +42,7 @@ async def run(session: ImapServer, command: Store) -> Completion:
         states, held_back = await mailbox.store_flags(page, command.mode.value, flags, command.unchanged_since)
         modified += held_back
         gone = gone or len(states) + len(held_back) < len(page)
+        session.tell_keywords()
         session.outlet.write(_fetch_lines(session, states, command.silent))
         if not command.silent:
             mailbox.view.told_flags(state.uid for state in states)
