@@ -273,6 +273,7 @@ USES: dict[bytes, Callable[[Client], None]] = {
     b"UTF8=ACCEPT": _utf8_accept,
     b"APPENDLIMIT=26214400": _append_limit,
     b"CONDSTORE": _condstore,
+    b"QRESYNC": _qresync,
 }
 NEEDS_LOGIN = frozenset({b"IMAP4rev1", b"IMAP4rev2", b"LITERAL+", b"ENABLE"})
 """Announced before login, and of use after it."""

@@ -29,6 +29,7 @@ AFTER_LOGIN = (
     b"SAVEDATE",
     b"UTF8=ACCEPT",
     b"CONDSTORE",
+    b"QRESYNC",
 )
 
 
