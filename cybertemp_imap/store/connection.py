@@ -33,8 +33,22 @@ _REMEDIES: tuple[tuple[str, str], ...] = (
 )
 
 
+#: How a connection is found to be lost whose other end is gone without a word: within a minute, in seconds and (for
+#: ``tcp_user_timeout``) milliseconds. They mean nothing for a local socket.
+_WATCH = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3, "tcp_user_timeout": 60_000}
+
+
 class DatabaseError(OperatorError):
     """PostgreSQL cannot be reached or used; the text is one sentence for the operator."""
+
+
+def watched(dsn: str) -> str:
+    """Return a connection string that has dead connections noticed, as far as it does not say itself how."""
+    try:
+        parts = parse_dsn(dsn)
+    except psycopg2.ProgrammingError:
+        return dsn
+    return str(make_dsn(dsn, **{name: value for name, value in _WATCH.items() if name not in parts}))
 
 
 def describe(dsn: str) -> str:

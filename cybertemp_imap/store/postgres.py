@@ -13,6 +13,7 @@ import psycopg2.extras
 from cybertemp_imap.naming import is_name_of
 from cybertemp_imap.rules.flags import valid_flags
 from cybertemp_imap.store import statements as sql
+from cybertemp_imap.store.connection import watched
 from cybertemp_imap.store.interface import (
     BanRow,
     DomainRow,
@@ -42,6 +43,13 @@ FLAGS_REMEMBERED = 10_000
 """Different flag lists whose parsed form is kept."""
 
 
+IDLE_DAYS = 30
+"""A mailbox that was not looked at for so long is no longer told of deliveries, until it is looked at again."""
+
+MAILBOXES_TIDIED = 200
+"""How many of them are tidied by one statement."""
+
+
 class PostgresStore(MessageReader, MailboxWriter):
     """Accounts, mailboxes and messages in PostgreSQL (:class:`cybertemp_imap.store.interface.Store`)."""
 
@@ -64,6 +72,7 @@ class PostgresStore(MessageReader, MailboxWriter):
         if reactor is None:
             from twisted.internet import reactor
         psycopg2.extras.register_uuid()
+        dsn = watched(dsn)
         MessageReader.__init__(self, Pool(dsn, pool_size, statement_timeout, acquire_timeout, reactor), reactor)
         MailboxWriter.__init__(self, folder_quota, address_quota)
         self._bans_elsewhere = bans_elsewhere
@@ -85,9 +94,12 @@ class PostgresStore(MessageReader, MailboxWriter):
         await self.pool.stop()
 
     async def tidy(self) -> None:
-        """Clear away unfinished messages, INBOXes of old tokens, and what was expunged long ago."""
+        """Clear away unfinished messages, INBOXes of old tokens, what was noted in vain, and expunged long ago."""
         await self.pool.query(sql.TIDY, repeatable=True)
         await self.pool.query(sql.TIDY_LIMITED, repeatable=True)
+        tidied = MAILBOXES_TIDIED
+        while tidied == MAILBOXES_TIDIED:
+            ((tidied,),) = await self.pool.query(sql.TIDY_ARRIVALS, (MAILBOXES_TIDIED, IDLE_DAYS), repeatable=True)
         after: int | None = 0
         while after is not None:
             ((after,),) = await self.pool.query(sql.FORGET_EXPUNGED, (after, EXPUNGED_DAYS, EXPUNGED_KEPT))

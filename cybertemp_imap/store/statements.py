@@ -217,6 +217,8 @@ TIDY = """
 
 TIDY_LIMITED = "SELECT imap.tidy_limited()"
 
+TIDY_ARRIVALS = "SELECT imap.tidy_arrivals(%s, make_interval(days => %s))"
+
 FORGET_EXPUNGED = "SELECT imap.forget_expunged(%s, make_interval(days => %s), %s)"
 
 APPEND = """
