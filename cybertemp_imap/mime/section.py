@@ -56,7 +56,9 @@ def find_part(root: Part, numbers: tuple[int, ...]) -> Part | None:
     """The part with these numbers, or None.
 
     The numbers of a multipart count its parts. A message that is no multipart has one part, number 1, which is its
-    body; so has an encapsulated message, whose numbers follow those of the message/rfc822 part it is in.
+    body; so has an encapsulated message, whose numbers follow those of the message/rfc822 part it is in. The header of
+    that one part, which ``1.MIME`` gives, is the message's: its MIME fields are there and nowhere else, and the other
+    fields of a MIME header are to be ignored (RFC 2045 section 3, RFC 9051 section 6.4.5.1).
     """
     current, is_message = root, True
     for number in numbers:
