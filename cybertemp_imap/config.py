@@ -42,6 +42,7 @@ def _setting(
 
 
 _MEBIBYTE = 1 << 20
+_LEVELS = ("debug", "info", "warn", "error")
 _DAY = 86400
 
 
@@ -120,6 +121,8 @@ class Settings:
     login_wait: float = _setting("IMAP_LOGIN_WAIT", forms.seconds(0, 60), 15.0)
     #: Where the processes of a machine count them; None for a file of the user's in memory.
     throttle_file: Path | None = _setting("IMAP_THROTTLE_FILE", forms.path)
+    log_format: str = _setting("IMAP_LOG_FORMAT", forms.one_of("logfmt", "json"), "logfmt")
+    log_level: str = _setting("IMAP_LOG_LEVEL", forms.one_of(*_LEVELS), "info", option="log-level")
     #: How long commands in hand have when the server stops.
     stop_timeout: float = _setting("IMAP_STOP_TIMEOUT", forms.seconds(0, 600), 10.0)
     #: Connections at a time, in one process.

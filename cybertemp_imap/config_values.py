@@ -103,3 +103,14 @@ def seconds(least: float, most: float) -> Callable[[str], float]:
         return number
 
     return parse
+
+
+def one_of(*words: str) -> Callable[[str], str]:
+    """Return the form of a choice, in whatever case it is written."""
+
+    def parse(value: str) -> str:
+        if value.lower() not in words:
+            raise ValueError(f"is not {', '.join(words[:-1])} or {words[-1]}")
+        return value.lower()
+
+    return parse

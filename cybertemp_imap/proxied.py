@@ -75,7 +75,7 @@ class ProxiedConnection(HAProxyProtocolWrapper):
         """Tell the session, if it had begun."""
         self._stop_timer()
         if not self._begun:
-            self.log.info("A connection without a PROXY header was closed.")
+            self.log.debug("A connection without a PROXY header was closed.")
         super().connectionLost(reason)
 
     def _too_late(self) -> None:

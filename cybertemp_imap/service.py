@@ -34,6 +34,7 @@ from cybertemp_imap.listening import Gate, Places, not_bound, reading
 from cybertemp_imap.operator_error import OperatorError
 from cybertemp_imap.protocol.factory import ImapFactory
 from cybertemp_imap.protocol.limits import Limits
+from cybertemp_imap.protocol.sessionlog import SessionLog
 from cybertemp_imap.ready import ready_lines
 from cybertemp_imap.renewal import Renewal
 from cybertemp_imap.shared import SharedMailboxes
@@ -180,6 +181,7 @@ class ImapService(MultiService):
         """Give the factory what it shares with others: certificates, and the count of failed logins."""
         factory.certificate = self._places.starttls
         if isinstance(factory, ImapFactory):
+            factory.session_log = SessionLog(self._settings.log_format, self._settings.log_level, self._reactor.seconds)
             factory.throttle.table = Table.shared(self._settings.throttle_file or default_file())
             self._factory = factory
 

@@ -25,6 +25,7 @@ class Options(usage.Options):
     optParameters = [  # noqa: RUF012 - the form that usage.Options reads.
         ["bind", "b", None, "Address and port to listen on, as IMAP_BIND. [default: 0.0.0.0:143]"],
         ["env-file", "e", None, "File to read settings from. [default: .env, where it exists]"],
+        ["log-level", None, None, "Least level of what is logged of sessions, as IMAP_LOG_LEVEL. [default: info]"],
         ["data-dir", "d", None, "Folder of the embedded PostgreSQL, as IMAP_DATA_DIR. [default: .data]"],
         ["supabase-url", None, None, "Supabase project, as SUPABASE_URL; its key is in the environment alone."],
         ["use-supabase-auth", None, None, "true or false: accounts are in Supabase, as USE_SUPABASE_AUTH."],

@@ -70,6 +70,7 @@ class Connection(imap4.IMAP4Server):
 
     def connectionMade(self) -> None:
         """Greet."""
+        self.notes = self.factory.session_log.session(self)
         self.outlet = Outlet(self.transport, self.reactor, self.limits.write_timeout, self._stalled)
         if hasattr(self.transport, "setTcpNoDelay"):
             # An answer in several pieces would otherwise wait for the client's delayed acknowledgement.
@@ -78,7 +79,8 @@ class Connection(imap4.IMAP4Server):
             self.transport.setTcpKeepAlive(True)
         if not self.factory.sessions.enter(self):
             self.outlet.stall_timeout = REFUSED_TIMEOUT
-            self.bye("Too many connections from your address.", "LIMIT")
+            self.notes.note("refused", reason="connections")
+            self.bye("Too many connections from your address.", "LIMIT", why="refused")
             return
         self._login_timer = self.reactor.callLater(self.limits.login_timeout, self._login_timed_out)
         self.sendServerGreeting()
@@ -87,6 +89,7 @@ class Connection(imap4.IMAP4Server):
         """Let go of everything."""
         self.outlet.lost()
         self.factory.sessions.leave(self)
+        self.notes.ended()
         self.login_is_over()
         self.setTimeout(None)
         self.leave_mailbox()
@@ -99,8 +102,9 @@ class Connection(imap4.IMAP4Server):
         if logout is not None:
             logout()
 
-    def bye(self, text: str, code: str | None = None) -> None:
-        """Say BYE and close the connection (RFC 9051 section 7.1.5)."""
+    def bye(self, text: str, code: str | None = None, why: str = "server") -> None:
+        """Say BYE and close the connection (RFC 9051 section 7.1.5); ``why`` is for the log."""
+        self.notes.ending(why)
         self.untagged(responses.status("BYE", text, code))
         self.hang_up()
 
@@ -110,6 +114,8 @@ class Connection(imap4.IMAP4Server):
 
     def stranger(self, protocol: str) -> None:
         """Turn away a client that does not speak IMAP: one that speaks in lines is told so."""
+        self.notes.note("stranger", protocol=protocol)
+        self.notes.ending("stranger")
         self.outlet.stall_timeout = REFUSED_TIMEOUT
         if protocol not in ("tls", "binary"):
             self.untagged(responses.status("BYE", f"This is an IMAP server, and you seem to speak {protocol.upper()}."))
@@ -121,7 +127,7 @@ class Connection(imap4.IMAP4Server):
         self.outlet.stall_timeout = REFUSED_TIMEOUT
         waits_for_client = not self._serving or self._line_wanted is not None
         if waits_for_client and self.reader.between_commands:
-            self.bye(*SHUTTING_DOWN)
+            self.bye(*SHUTTING_DOWN, why="shutdown")
 
     def hang_up(self) -> None:
         """Close the connection when all is sent."""
@@ -139,7 +145,7 @@ class Connection(imap4.IMAP4Server):
         if self._serving:
             self.setTimeout(self.limits.idle_timeout)
         else:
-            self.bye("Autologout: nothing was heard for too long.")
+            self.bye("Autologout: nothing was heard for too long.", why="quiet")
 
     def login_is_over(self) -> None:
         """Stop the time that there is to log in."""
@@ -149,9 +155,10 @@ class Connection(imap4.IMAP4Server):
 
     def _login_timed_out(self) -> None:
         self._login_timer = None
-        self.bye("Logging in took too long.")
+        self.bye("Logging in took too long.", why="login_timeout")
 
     def _stalled(self) -> None:
+        self.notes.ending("stalled")
         self.log.info("A client takes nothing in; closing its connection")
         self.transport.abortConnection()
 
@@ -238,7 +245,7 @@ class Connection(imap4.IMAP4Server):
                     break
                 await self.take_event(event)
                 if self._stopping and self.reader.between_commands:
-                    self.bye(*SHUTTING_DOWN)
+                    self.bye(*SHUTTING_DOWN, why="shutdown")
                 self._pace_reading()
                 await self.outlet.ready()
         except Gone:

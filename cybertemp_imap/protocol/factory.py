@@ -11,6 +11,7 @@ from twisted.internet.protocol import Factory
 
 from cybertemp_imap.protocol.limits import Limits
 from cybertemp_imap.protocol.server import ImapServer
+from cybertemp_imap.protocol.sessionlog import SessionLog
 from cybertemp_imap.protocol.sessions import Sessions
 from cybertemp_imap.sasl import LoginCredentials, PlainCredentials
 from cybertemp_imap.throttle import Throttle
@@ -43,6 +44,7 @@ class ImapFactory(Factory):
         self.challengers = dict(challengers)
         self.reactor = reactor
         self.sessions = Sessions(self.limits)
+        self.session_log = SessionLog("logfmt", "info", reactor.seconds)
         self.throttle = Throttle(
             self.limits.ip_failures, self.limits.account_failures, self.limits.login_wait, reactor.seconds
         )

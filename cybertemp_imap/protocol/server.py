@@ -71,6 +71,7 @@ class ImapServer(Connection):
         self.enabled: set[str] = set()
         self.saved_uids: Sequence[int] = ()
         self.failed_logins = 0
+        self.status = "OK"
         self.incoming: list[Incoming] = []
         self._bad_commands = 0
         self.reader.literal_policy = self._literal_policy
@@ -178,11 +179,19 @@ class ImapServer(Connection):
 
     async def _carry_out(self, tag: bytes, command: Command, rule: CommandRule) -> None:
         """Run a command and give its tagged answer."""
-        self.tag = tag
+        self.tag, self.status = tag, "OK"
+        began = self.reactor.seconds()
+        try:
+            await self._attempt(tag, command, rule)
+        finally:
+            self.notes.command(rule.name, self.status, began)
+
+    async def _attempt(self, tag: bytes, command: Command, rule: CommandRule) -> None:
         sent = self.outlet.octets
         try:
             completion = await rule.run(self, command)
         except Gone:
+            self.status = "-"
             raise
         except Bad as bad:
             self._bad(tag, bad.text)
@@ -211,7 +220,8 @@ class ImapServer(Connection):
             reference = secrets.token_hex(4)
             refusal, text = Refusal.INTERNAL, f"{Refusal.INTERNAL.text} Reference {reference}."
             self.log.error(
-                "{command} failed, reference {reference}: {trace}",
+                "{command} failed, reference {reference}, session {session}: {trace}",
+                session=self.notes.id,
                 command=rule.name,
                 reference=reference,
                 trace=trace(error),
@@ -239,6 +249,7 @@ class ImapServer(Connection):
             self._answer(tag, refusal.status, refusal.text, code)
 
     def _answer(self, tag: bytes, status: str, text: str, code: str | None = None) -> None:
+        self.status = status
         self.outlet.write(tag + b" " + responses.status(status, text, code) + b"\r\n")
 
     # -- bad commands -------------------------------------------------------------------------------------------------
@@ -260,7 +271,7 @@ class ImapServer(Connection):
         self._bad_commands += 1
         limit = self.limits.login_bad_commands if self.state == "unauth" else self.limits.bad_commands
         if self._bad_commands >= limit:
-            self.bye("Too many bad commands.")
+            self.bye("Too many bad commands.", why="bad_commands")
 
     def _refuse_literal(self, tag: bytes | None, non_sync: bool) -> None:
         """A literal beyond the limits; RFC 7888 section 4 on why a non-synchronizing one needs no closing."""

@@ -61,7 +61,7 @@ class Sessions:
             session.stop()
         await self._gone(reactor, grace)
         for session in list(self._networks):
-            session.bye(*SHUTTING_DOWN)
+            session.bye(*SHUTTING_DOWN, why="shutdown")
         await self._gone(reactor, LAST_WORD)
         for session in list(self._networks):
             session.transport.abortConnection()

@@ -42,7 +42,7 @@ async def log_in(session: ImapServer, credentials: IUsernamePassword, name: str)
         refusal = _refusal_of(failure)
         wrong = refusal is Refusal.AUTHENTICATION_FAILED
         await _until(session, earliest)
-        _failed(session, refusal)
+        _failed(session, refusal, name)
         return None
     finally:
         if not wrong:
@@ -54,6 +54,7 @@ async def log_in(session: ImapServer, credentials: IUsernamePassword, name: str)
         logout()
         raise Refused(Refusal.TOO_MANY_CONNECTIONS)
     session.logged_in(account, logout)
+    session.notes.logged_in(account.identity.email, name, session.encrypted)
     return Completion(f"{name} completed", "CAPABILITY " + b" ".join(session.listCapabilities()).decode())
 
 
@@ -65,11 +66,13 @@ def _refusal_of(failure: LoginFailed) -> Refusal:
     return Refusal.AUTHENTICATION_FAILED
 
 
-def _failed(session: ImapServer, refusal: Refusal) -> None:
+def _failed(session: ImapServer, refusal: Refusal, method: str) -> None:
     session.failed_logins += 1
+    session.status = refusal.status
+    session.notes.note("login-failed", reason=refusal.name.lower(), method=method)
     session.sendNegativeResponse(session.tag, responses.status("", refusal.text, refusal.code).strip())
     if session.failed_logins >= session.limits.login_attempts:
-        session.bye("Too many failed logins.")
+        session.bye("Too many failed logins.", why="failed_logins")
 
 
 async def _turn(session: ImapServer, attempt: Attempt) -> None:

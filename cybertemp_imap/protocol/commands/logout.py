@@ -15,4 +15,5 @@ async def run(session: ImapServer, command: Logout) -> None:
     """Say good-bye, answer, and close."""
     session.untagged(responses.status("BYE", "Good-bye."))
     session.sendPositiveResponse(session.tag, b"LOGOUT completed")
+    session.notes.ending("logout")
     session.hang_up()
