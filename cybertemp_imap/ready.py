@@ -10,15 +10,17 @@ from twisted.internet.interfaces import IAddress
 from cybertemp_imap.demo.account import USER
 
 
-def ready_lines(hosts: Iterable[IAddress], token: str | None) -> list[str]:
+def ready_lines(hosts: Iterable[IAddress], token: str | None, encrypted: Iterable[IAddress] = frozenset()) -> list[str]:
     """Return the lines to print: with a demo, who can log in and how; without, one for each port.
 
     :param token: the demo account's token, None where there is no demo.
+    :param encrypted: those of ``hosts`` where TLS begins with the first octet.
     """
-    places = [place for host in hosts if (place := _place(host))]
-    if token is None or not places:
-        return [f"ready: imap://{place}" for place in places] or ["ready"]
-    first = places[0]
+    places = [(place, host in encrypted) for host in hosts if (place := _place(host))]
+    in_the_clear = [place for place, tls in places if not tls]
+    if token is None or not in_the_clear:
+        return [f"ready: imap{'s' if tls else ''}://{place}" for place, tls in places] or ["ready"]
+    first = in_the_clear[0]
     server, _, port = first.rpartition(":")
     return [
         f"ready: imap://{first} user={USER} token={token}",

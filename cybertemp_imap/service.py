@@ -173,7 +173,9 @@ class ImapService(MultiService):
         self._gate.open(factory)
         for port in self._ports:
             reading(port, True)
-        for line in ready_lines([port.getHost() for port in self._ports], token):
+        hosts = [port.getHost() for port in self._ports]
+        encrypted = [host for host, place in zip(hosts, self._places.all, strict=True) if place.certificate is not None]
+        for line in ready_lines(hosts, token, encrypted):
             self.log.info("{line}", line=line.replace(token, "…") if token else line)
             _say(sys.__stdout__, line)
 

@@ -172,8 +172,14 @@ class Throttle:
                 self.table.put(key, max(self._whole(key, interval, now), now) + count * interval)
 
     def _whole(self, key: int, interval: float, now: float) -> float:
-        """Return when a budget is whole again, which is never so far that anybody had to wait longer than allowed."""
-        return min(self.table.get(key), now + MINUTE - interval + self.longest_wait)
+        """Return when a budget is whole again, which is never so far that anybody had to wait longer than allowed.
+
+        What is further off was written before a clock was set back, and means nothing.
+        """
+        found = self.table.get(key)
+        if found > now + MINUTE + interval + self.longest_wait:
+            return 0.0
+        return min(found, now + MINUTE - interval + self.longest_wait)
 
 
 class Attempt:

@@ -93,7 +93,7 @@ class LogSecretTests(WireTestCase):
         async def touch_token(token_id: object) -> None:
             raise StoreUnavailable(f"UPDATE ... {TOKEN}")
 
-        self.patch(self.wire.usage, "_touch", touch_token)
+        self.patch(self.store, "touch_token", touch_token)
         self.wire.session()
         self.assertIn("last_used_at", self.log.getvalue())
 

@@ -208,6 +208,9 @@ class ReadyTests(TestCase):
         """Without a demo there is a line for each port, as reached from this machine."""
         hosts = [mock.Mock(host="0.0.0.0", port=143), mock.Mock(host="::1", port=144), mock.Mock(spec=["name"])]
         self.assertEqual(ready_lines(hosts, None), ["ready: imap://127.0.0.1:143", "ready: imap://[::1]:144"])
+        self.assertEqual(
+            ready_lines(hosts, None, hosts[1:2]), ["ready: imap://127.0.0.1:143", "ready: imaps://[::1]:144"]
+        )
 
 
 class PlaceTests(TestCase):

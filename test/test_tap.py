@@ -16,6 +16,7 @@ from twisted.plugin import getPlugins
 from twisted.trial.unittest import SynchronousTestCase
 
 from cybertemp_imap.tap import Options
+from test.certificates import make_certificate
 from test.postgres import create_database, create_empty_database, drop_database
 from test.test_embedded import environment
 from test.test_migrations import query
@@ -95,6 +96,23 @@ class SettingTests(MistakeTestCase):
         """So is an endpoint string of an unknown kind."""
         told = self.sentence("--listen=foo:1", DATABASE_URL="dbname=d")
         self.assertTrue(told.startswith('"foo:1" is not an endpoint to listen on: '), told)
+
+    def test_tls(self) -> None:
+        """So is every mistake with certificates: half of a pair, a missing file, a key that is another's or encrypted."""
+        certificate, key = make_certificate(self.folder)
+        _, other = make_certificate(self.folder, "other")
+        _, locked = make_certificate(self.folder, "locked", b"s3cret")
+        for environ, told in (
+            ({"IMAP_TLS_BIND": "0.0.0.0:993"}, "IMAP_TLS_BIND from the environment is set, and IMAP_TLS_CERT is not"),
+            ({"IMAP_TLS_CERT": "c.pem"}, "IMAP_TLS_CERT from the environment is set, and IMAP_TLS_KEY is not"),
+            (
+                {"IMAP_TLS_CERT": "/none.pem", "IMAP_TLS_KEY": str(key)},
+                "The certificate /none.pem cannot be read: No such",
+            ),
+            ({"IMAP_TLS_CERT": str(certificate), "IMAP_TLS_KEY": str(other)}, "does not belong to the certificate"),
+            ({"IMAP_TLS_CERT": str(certificate), "IMAP_TLS_KEY": str(locked)}, "is encrypted: give one without"),
+        ):
+            self.assertIn(told, self.sentence(DATABASE_URL="dbname=d", **environ))
 
     def test_supabase(self) -> None:
         """So is a half of a Supabase configuration."""

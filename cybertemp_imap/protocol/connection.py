@@ -9,6 +9,7 @@ from abc import abstractmethod
 from collections.abc import Callable
 from typing import Any, ClassVar
 
+from OpenSSL import SSL
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import ISSLTransport
 from twisted.logger import Logger
@@ -89,6 +90,8 @@ class Connection(imap4.IMAP4Server):
         """Let go of everything."""
         self.outlet.lost()
         self.factory.sessions.leave(self)
+        if reason.check(SSL.Error):
+            self.notes.note("tls-failed")
         self.notes.ended()
         self.login_is_over()
         self.setTimeout(None)
@@ -105,6 +108,9 @@ class Connection(imap4.IMAP4Server):
     def bye(self, text: str, code: str | None = None, why: str = "server") -> None:
         """Say BYE and close the connection (RFC 9051 section 7.1.5); ``why`` is for the log."""
         self.notes.ending(why)
+        if self.state == "unauth":
+            # Also one that never ends its TLS handshake, and so cannot be told.
+            self.outlet.stall_timeout = REFUSED_TIMEOUT
         self.untagged(responses.status("BYE", text, code))
         self.hang_up()
 
