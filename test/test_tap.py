@@ -98,7 +98,7 @@ class SettingTests(MistakeTestCase):
         self.assertTrue(told.startswith('"foo:1" is not an endpoint to listen on: '), told)
 
     def test_tls(self) -> None:
-        """So is every mistake with certificates: half of a pair, a missing file, a key that is another's or encrypted."""
+        """So are mistakes with certificates: half of a pair, a missing file, a key that is another's or encrypted."""
         certificate, key = make_certificate(self.folder)
         _, other = make_certificate(self.folder, "other")
         _, locked = make_certificate(self.folder, "locked", b"s3cret")

@@ -116,7 +116,7 @@ class Connection(imap4.IMAP4Server):
 
     def turn_out(self, reason: Refusal) -> None:
         """End the session because nobody has a right to it any more, whatever it is doing."""
-        self.bye(reason.text, reason.code)
+        self.bye(reason.text, reason.code, why="turned_out")
 
     def stranger(self, protocol: str) -> None:
         """Turn away a client that does not speak IMAP: one that speaks in lines is told so."""
