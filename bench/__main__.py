@@ -26,6 +26,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description="Measure this server beside Dovecot.")
     parser.add_argument("--only", nargs="+", default=[], metavar="KEY", choices=["cold", "stream", *keys, *PARTS])
     parser.add_argument("--runs", type=int, default=RUNS)
+    parser.add_argument(
+        "--minutes", type=float, default=0.0, help="only have the receiver write so long, and look for deadlocks"
+    )
     parser.add_argument("--no-dovecot", action="store_true")
     parser.add_argument(
         "--postgres-bin", type=Path, help="folder of PostgreSQL's programs [those of the embedded extra]"
@@ -33,7 +36,7 @@ def main() -> None:
     parser.add_argument("--database-core", choices=["server", "client", "any"], default="server")
     parser.add_argument("--profile", action="store_true", help="also profile this server in each scenario, by py-spy")
     arguments = parser.parse_args()
-    with_dovecot = not arguments.no_dovecot
+    with_dovecot = not (arguments.no_dovecot or arguments.minutes)
     if with_dovecot and not Dovecot.available():
         sys.exit("Dovecot is not installed: install dovecot-imapd, or use --no-dovecot.")
     if with_dovecot and os.geteuid() != 0:
@@ -49,6 +52,7 @@ def main() -> None:
         with_dovecot=with_dovecot,
         database_core=arguments.database_core,
         profile=arguments.profile,
+        minutes=arguments.minutes,
     )
     with tempfile.TemporaryDirectory(prefix="cybertemp-bench-") as name:
         # PostgreSQL and Dovecot run under accounts of their own, which have to pass through here.

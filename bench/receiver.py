@@ -19,6 +19,7 @@ from typing import Any
 import psycopg2
 
 from bench import machine
+from bench.client import Client, Refused
 from bench.corpus import corpus
 from bench.crowd import Crowd, Member, accounts
 from bench.database import BATCH, INSERT, Database, row_values
@@ -28,6 +29,9 @@ WRITERS = 8
 SESSIONS = 100
 ACCOUNTS = 50
 SECONDS = 8.0
+USERS = 20
+"""Sessions that change mailboxes in the long run."""
+
 PAIRS = 5
 
 #: Rows that one INSERT brings: receivers differ, and triggers run once a statement.
@@ -209,6 +213,91 @@ def _leg(server: Ours, prepared: Sequence[list[bytes]], triggers: bool) -> Leg:
 def _used(server: Ours) -> float:
     """Return the processor time of server, database, writers and clients."""
     return machine.processor_seconds(server.processes()) + process_time()
+
+
+def endure(server: Ours, say: Callable[[str], None], minutes: float) -> dict[str, Any]:
+    """Write for long, with small mail so that transactions meet often, while sessions change the same mailboxes."""
+    people = accounts(server.database, ACCOUNTS, 2)
+    addresses = [address for _, _, owned in people for address in owned]
+    crowd = Crowd(server.address, members(people))
+    writers = Writers(server.database, batches(server.database, addresses, 50, _SMALL), rest=1.0)
+    users = [User(server, email, token, owned[0]) for email, token, owned in people[:USERS]]
+    before = _deadlocks(server.database)
+    try:
+        crowd.gather()
+        say(f"receiver, {minutes:g} minutes")
+        writers.start()
+        for user in users:
+            user.thread.start()
+        sleep(minutes * 60)
+    finally:
+        for user in users:
+            user.over.set()
+            user.thread.join()
+        writers.stop()
+        crowd.close()
+    return {
+        "minutes": minutes,
+        "rows": writers.committed * BATCH,
+        "commands": sum(user.commands for user in users),
+        "errors": [*writers.errors, *(error for user in users for error in user.errors)],
+        "deadlocks": _deadlocks(server.database) - before,
+        "told": len(crowd.heard),
+        "lost": crowd.lost,
+        "drained": settle(server.database),
+    }
+
+
+class User:
+    """A session that flags, expunges, copies and reads what is delivered, in a thread of its own."""
+
+    def __init__(self, server: Ours, email: str, token: str, address: str) -> None:
+        self.thread = Thread(target=self._work, daemon=True)
+        self.over = Event()
+        self.commands = 0
+        self.errors: list[str] = []
+        self._draw = random.Random(email)
+        self._login = f'LOGIN "{email}" "{token}"'
+        self._mailboxes = ("INBOX", address)
+        self._server = server
+
+    def _work(self) -> None:
+        client = Client(self._server.address)
+        try:
+            client.run(self._login)
+            while not self.over.is_set():
+                client.run(f'SELECT "{self._draw.choice(self._mailboxes)}"')
+                for command in (
+                    "UID FETCH 1:* (FLAGS)",
+                    "UID STORE 1:* +FLAGS.SILENT (\\Seen)",
+                    f"UID STORE 1:{self._draw.randint(1, 2000)} +FLAGS.SILENT (\\Deleted)",
+                    "UID FETCH * (BODY.PEEK[])",
+                    "UID COPY * Archive",
+                    "EXPUNGE",
+                    "NOOP",
+                ):
+                    client.run(command)
+                    self.commands += 1
+                    self.over.wait(0.2)
+        except (Refused, OSError) as error:
+            self.errors.append(str(error))
+        finally:
+            client.close()
+
+
+def _deadlocks(database: Database) -> int:
+    return int(database.execute("SELECT sum(deadlocks) FROM pg_stat_database")[0][0])
+
+
+def endured_as_text(results: dict[str, Any]) -> list[str]:
+    """Return the lines that tell of the long run."""
+    return [
+        f"receiver for {results['minutes']:g} minutes: {results['rows']} rows by {WRITERS} writers, "
+        f"{results['commands']} commands of {USERS} sessions that change the mailboxes, {SESSIONS} idle",
+        f"{'':4}{results['deadlocks']} deadlocks, {len(results['errors'])} errors, {results['lost']} connections lost, "
+        f"told {results['told']} times; up to date {results['drained']:.2f} s after the end",
+        *results["errors"][:5],
+    ]
 
 
 def settle(database: Database) -> float:

@@ -84,6 +84,7 @@ class Plan:
     with_dovecot: bool = True
     database_core: str = "server"
     profile: bool = False
+    minutes: float = 0.0
 
     def wants(self, key: str) -> bool:
         """Tell whether a scenario is asked for."""
@@ -102,11 +103,15 @@ def run(plan: Plan, folder: Path) -> dict[str, Any]:
         "profiles": [],
         "parts": {},
     }
-    if not plan.only or plan.only - PARTS.keys():
+    if not plan.minutes and (not plan.only or plan.only - PARTS.keys()):
         results.update(_beside(plan, folder))
     for name, measure in PARTS.items():
-        if plan.wants(name):
+        if plan.wants(name) and not plan.minutes:
             results["parts"][name] = _alone(plan, _folder(folder, name), measure)
+    if plan.minutes:
+        results["parts"]["endured"] = _alone(
+            plan, _folder(folder, "endured"), lambda ours, say: receiver.endure(ours, say, plan.minutes)
+        )
     return results
 
 

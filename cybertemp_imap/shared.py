@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Sequence
 from typing import Any, NoReturn
 from weakref import WeakSet, WeakValueDictionary
 
-from twisted.internet.defer import Deferred, DeferredLock
+from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from cybertemp_imap.errors import Refusal, Refused, StoreUnavailable
@@ -54,8 +54,8 @@ class SharedMailbox:
         self.views: WeakSet[View] = WeakSet()
         self.gone = False
         self._latest_mod_seq = 0
-        self._lock = DeferredLock()
-        self._refreshes_begun = 0
+        # Who called while a refresh was under way; None while there is none.
+        self._waiting: list[Deferred[None]] | None = None
         self._expunged_meanwhile: set[int] = set()
 
     # -- keeping in step ----------------------------------------------------------------------------------------------
@@ -65,14 +65,28 @@ class SharedMailbox:
 
         Calls that wait for each other share the work: a refresh that began after the call serves it.
         """
-        begun = self._refreshes_begun
-        await self._lock.acquire()
+        if self._waiting is not None:
+            served: Deferred[None] = Deferred()
+            self._waiting.append(served)
+            await served
+            return
+        self._waiting = []
         try:
-            if self._refreshes_begun == begun:
-                self._refreshes_begun += 1
-                await self._refresh()
+            await self._refresh()
         finally:
-            self._lock.release()
+            waiting, self._waiting = self._waiting, None
+            if waiting:
+                Deferred.fromCoroutine(self._refresh_for(waiting))
+
+    async def _refresh_for(self, waiting: list[Deferred[None]]) -> None:
+        """Refresh for those who called meanwhile, all of them with one refresh, until nobody has."""
+        while waiting:
+            self._waiting = []
+            (outcome,) = await Deferred.fromCoroutine(self._refresh()).addBoth(lambda result: (result,))
+            # From here and not from each other, as a lock would: hints can be more than the stack is deep.
+            for served in waiting:
+                served.callback(outcome)
+            waiting, self._waiting = self._waiting, None
 
     async def _refresh(self) -> None:
         self._expunged_meanwhile.clear()

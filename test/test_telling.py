@@ -13,9 +13,10 @@ from twisted.internet.interfaces import IReactorTCP
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
+from cybertemp_imap.errors import StoreUnavailable
 from cybertemp_imap.protocol.outlet import PIECE, Outlet
 from cybertemp_imap.shared import TOLD_AT_ONCE, SharedMailbox
-from cybertemp_imap.store.interface import MailboxRef
+from cybertemp_imap.store.interface import MailboxHead, MailboxRef
 from cybertemp_imap.store.memory import MemoryStore
 from cybertemp_imap.view import View
 
@@ -43,6 +44,39 @@ class SliceTests(SynchronousTestCase):
             self.assertIn(len(told), (expected, expected + 1))
         self.assertEqual(turns, [])
         self.assertEqual(sorted(told), [number for number in range(len(views)) if number != left])
+
+
+class _SlowStore(MemoryStore):
+    """Refreshes when it is told to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.refreshes: list[Deferred[MailboxHead]] = []
+
+    async def refresh(self, mailbox: MailboxRef) -> MailboxHead | None:
+        self.refreshes.append(Deferred())
+        return await self.refreshes[-1]
+
+
+class WaitingTests(SynchronousTestCase):
+    """Many hints about a mailbox that is being refreshed."""
+
+    def test_many(self) -> None:
+        """However many wait, one more refresh serves them all; one that fails, fails for all that it was for."""
+        store = _SlowStore()
+        shared = SharedMailbox(store, MailboxRef(uuid4(), 1))
+        first = Deferred.fromCoroutine(shared.refresh())
+        waiting = [Deferred.fromCoroutine(shared.refresh()) for _ in range(3000)]
+        store.refreshes[0].callback(shared.head)
+        self.successResultOf(first)
+        self.assertEqual(len(store.refreshes), 2)
+        late = Deferred.fromCoroutine(shared.refresh())
+        store.refreshes[1].errback(StoreUnavailable())
+        for each in waiting:
+            self.failureResultOf(each, StoreUnavailable)
+        store.refreshes[2].callback(shared.head)
+        self.successResultOf(late)
+        self.assertEqual(len(store.refreshes), 3)
 
 
 class _Sender(protocol.Protocol):
