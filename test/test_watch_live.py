@@ -143,6 +143,19 @@ class LiveTests(TestCase):
         await self.fixture.remove_address(MINE)
         self.assertEqual(await client.end(), "* BYE The selected mailbox is gone.")
 
+    async def test_address_banned(self) -> None:
+        """Sessions in the mailbox of an address that is banned are closed; INBOX loses its mail, and stays open."""
+        quiet, idle = [await self.session("a", f"SELECT {MINE}") for _ in range(2)]
+        inbox = await self.session("a", "SELECT INBOX")
+        for client in (idle, inbox):
+            await client.ask("i IDLE", "+ ")
+        await self.fixture.ban("email", MINE)
+        self.assertIn(await inbox.line("* "), ("* 1 EXPUNGE", "* 2 EXPUNGE"))
+        for client in (idle, quiet):
+            self.assertEqual(await client.end(), "* BYE The selected mailbox is gone.")
+        await inbox.ask("DONE", "i OK")
+        await inbox.ask(f"s SELECT {MINE}", "s NO [NONEXISTENT]")
+
     async def test_last_used(self) -> None:
         """A login is noted in the token's row."""
         await self.session("b")
