@@ -26,6 +26,9 @@ T = TypeVar("T")
 HASHED = "sha256:"
 """Tokens stored hashed begin so; the rest is hexadecimal."""
 
+LONGEST_TOKEN = 1024
+"""Octets: nothing longer is looked for, as it would not fit into a request."""
+
 IDS_AT_ONCE = 100
 """Ids in one request: with their percent-encoded quotes they are 4,500 octets, and proxies take 8,000."""
 
@@ -169,9 +172,12 @@ def _as_stored(token: str) -> list[str]:
     if not token or "\0" in token:
         return []
     try:
-        hashed = HASHED + hashlib.sha256(token.encode()).hexdigest()
+        octets = token.encode()
     except UnicodeEncodeError:
         return []
+    if len(octets) > LONGEST_TOKEN:
+        return []
+    hashed = HASHED + hashlib.sha256(octets).hexdigest()
     return [hashed] if token.startswith(HASHED) else [hashed, token]
 
 
