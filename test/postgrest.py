@@ -60,7 +60,7 @@ class Project:
         self._port: Any = None
         self._site = _WatchedSite(_Root(self))
         self.next_replies: deque[Reply] = deque()
-        self._awaited: list[tuple[int, Deferred[None]]] = []
+        self._awaited: list[tuple[Callable[[], bool], Deferred[None]]] = []
         self._answering: set[Deferred[None]] = set()
 
     def start(self, port: int = 0) -> None:
@@ -98,18 +98,18 @@ class Project:
         """Wait until the connections that are open have ended."""
         return self._site.until_ended()
 
-    def until_seen(self, requests: int) -> Deferred[None]:
-        """Wait until there have been so many requests."""
+    def until_seen(self, requests: int, method: str = "") -> Deferred[None]:
+        """Wait until there have been so many requests, or so many of a method."""
         awaited: Deferred[None] = Deferred()
-        self._awaited.append((requests, awaited))
+        self._awaited.append((lambda: sum(method in seen.method for seen in self.seen) >= requests, awaited))
         self._look()
         return awaited
 
     def _look(self) -> None:
-        for requests, awaited in list(self._awaited):
-            if len(self.seen) >= requests:
-                self._awaited.remove((requests, awaited))
-                awaited.callback(None)
+        for entry in list(self._awaited):
+            if entry[0]():
+                self._awaited.remove(entry)
+                entry[1].callback(None)
 
     def fail(self, fault: Fault | None, faulty: str = "/", times: int | None = None) -> None:
         """Have requests fail whose path begins with ``faulty``, or the next ``times`` of them; None ends it."""
