@@ -48,6 +48,14 @@ class Cached(Generic[T]):
             self._begin()
         return self._value[0]
 
+    async def renew(self) -> None:
+        """Have a value that there is read anew in the background.
+
+        Done more often than values are good for, this keeps who asks seldom from a value that is older than that.
+        """
+        if self._value:
+            self._begin()
+
     def _forget(self, waiter: Deferred[None]) -> None:
         """One who was waiting has been cancelled; the others go on."""
         if waiter in self._waiting:

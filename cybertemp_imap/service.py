@@ -57,6 +57,9 @@ class Startable(Protocol):
         """Disconnect."""
 
 
+DOMAIN_ROUND = 0.75
+"""Of the time for which domains are kept: then they are read anew, so that nobody is given older ones."""
+
 #: Makes the store and the factory of the IMAP protocol over the database of a connection string.
 Build = Callable[[Settings, str], tuple[Startable, Any]]
 
@@ -71,7 +74,11 @@ def build_factory(settings: Settings, dsn: str) -> tuple[Startable, Factory]:
     domains = Cached(store.read_domains, settings.domain_cache, reactor)
     portal = Portal(watched_realm(watch, mailboxes, Addresses(store, domains.get)), [TokenChecker(store)])
     limits = Limits(**{field.name: getattr(settings, field.name) for field in dataclasses.fields(Limits)})
-    rounds = [(settings.rights_interval, watch.check), (settings.rights_interval, mailboxes.leave_gone)]
+    rounds = [
+        (settings.rights_interval, watch.check),
+        (settings.rights_interval, mailboxes.leave_gone),
+        (settings.domain_cache * DOMAIN_ROUND, domains.renew),
+    ]
     return Upkeep(store, mailboxes, settings.poll_interval, reactor, rounds), ImapFactory(portal, limits)
 
 

@@ -72,6 +72,20 @@ class CachedTests(SynchronousTestCase):
         self.loads[1].callback(2)
         self.assertEqual((self.get(), len(self.loads)), (2, 2))
 
+    def test_renewed(self) -> None:
+        """Renewing reads a value that there is, however new, once at a time; nobody waits, and a failure keeps it."""
+        self.successResultOf(started(self.cached.renew()))
+        self.assertEqual(self.loads, [])
+        self.warm()
+        for _ in range(3):
+            self.successResultOf(started(self.cached.renew()))
+        self.assertEqual((self.get(), len(self.loads)), (1, 2))
+        self.loads[1].callback(2)
+        self.assertEqual(self.get(), 2)
+        self.successResultOf(started(self.cached.renew()))
+        self.loads[2].errback(StoreUnavailable())
+        self.assertEqual((self.get(), len(self.loads)), (2, 3))
+
     def test_a_failure_keeps_the_old_value(self) -> None:
         """When reading fails the old value stays, and it is tried again after a while, not at every call."""
         self.warm()

@@ -196,6 +196,19 @@ class HostedTests(HostedTestCase):
         self.assertEqual(self.back(port).select(MINE), ("OK", [b"1"]))
 
     @in_thread
+    def test_domains(self) -> None:
+        """Addresses are created on the domains of Supabase, which are asked once; also while it is away after that."""
+        insert = "INSERT INTO domains (domain, user_id, active) VALUES (%s, %s, true)"
+        self.project.execute(insert, "mine.example", str(self.user))
+        self.write(insert, "here.example", str(self.user))
+        client = self.login(self.serve())
+        self.assertEqual(client.create("a@mine.example")[0], "OK")
+        self.assertIn(b"[NOPERM]", client.create("a@here.example")[1][0])
+        self.assertEqual(sum(seen.path.endswith("/domains") for seen in self.project.seen), 1)
+        self.project.fail(AWAY)
+        self.assertEqual(client.create("b@mine.example")[0], "OK")
+
+    @in_thread
     def test_revoked(self) -> None:
         """A session whose token is taken away in Supabase ends."""
         port = self.serve(IMAP_RIGHTS_INTERVAL="1")

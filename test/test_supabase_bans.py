@@ -223,7 +223,8 @@ class HostedMailTests(ClientTestCase):
         self.project.fail(AWAY)
         store = await self.hosted()
         mailbox = await self.mailbox(store)
-        for work in (store.refresh(mailbox), store.status(mailbox, True)):
+        created = store.create_address(self.owner, "new@example.com")
+        for work in (store.refresh(mailbox), store.status(mailbox, True), created):
             with self.assertRaises(StoreUnavailable):
                 await work
         self.project.fail(None)
