@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Coroutine
-from typing import Any
+from typing import Any, TypeVar
 
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
@@ -14,8 +14,10 @@ from cybertemp_imap.errors import StoreUnavailable
 
 AGE = 60.0
 
+T = TypeVar("T")
 
-def started(work: Coroutine[Any, Any, int]) -> Deferred[int]:
+
+def started(work: Coroutine[Any, Any, T]) -> Deferred[T]:
     """Begin to get a value."""
     return Deferred.fromCoroutine(work)
 
