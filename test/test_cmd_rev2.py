@@ -162,6 +162,14 @@ class SearchTests(Rev2TestCase):
         self.search("SEARCH 3")
         self.assertEqual(self.search("SEARCH $"), {"uid": False, "ALL": b"1:2"})
 
+    def test_with_condstore(self) -> None:
+        """The highest mod-sequence of what was found is in ESEARCH as well (RFC 7162 section 3.1.5)."""
+        self.client.ok("ENABLE CONDSTORE")
+        self.client.ok(f"SELECT {MINE}")
+        mod_seq = self.client.ok("FETCH 2 MODSEQ").fetched()[2][b"MODSEQ"]
+        found = self.search("SEARCH MODSEQ 1 2")
+        self.assertEqual(found, {"uid": False, "ALL": b"2", "MODSEQ": mod_seq})
+
     def test_charset(self) -> None:
         """An unknown charset is BADCHARSET (section 6.4.4)."""
         self.client.ok(f"SELECT {MINE}")
