@@ -205,6 +205,20 @@ class ProxyTests(RealTestCase):
             self.assertNotIn(b"LOGINDISABLED", greeting)
             self.assertTrue(answer.startswith(b"a OK"))
 
+    async def test_limits(self) -> None:
+        """Connections are counted by the client's address, not by the proxy's."""
+        server = RealServer(ip_connections=2)
+        self.addCleanup(server.stop)
+        (port,) = await server.listen(listen=("haproxy:tcp:0:interface=127.0.0.1",))
+
+        def talk(source: str) -> bytes:
+            kept.append(Talk(port, version_2(source)))
+            return kept[-1].line()[:12]
+
+        kept: list[Talk] = []
+        found = [await self.in_thread(talk, f"203.0.113.{number}") for number in (9, 9, 9, 10)]
+        self.assertEqual(found, [b"* OK [CAPABI", b"* OK [CAPABI", b"* BYE [LIMIT", b"* OK [CAPABI"])
+
     async def test_unknown(self) -> None:
         """A client of whom the proxy knows nothing is served, and is not of this machine."""
         (port,) = await self.server.listen(listen=("haproxy:tcp:0:interface=127.0.0.1",))

@@ -89,7 +89,8 @@ class SessionLog:
     def __init__(self, form: str, level: str, now: Callable[[], float]) -> None:
         """``form`` is one of :data:`FORMS`, ``level`` one of :data:`LEVELS`; ``now`` returns the time in seconds."""
         self._form = FORMS[form]
-        self._level = LEVELS[level]
+        # Looked up for every command, so that what is not written costs next to nothing.
+        self.wanted = frozenset(name for name, each in LEVELS.items() if each >= LEVELS[level])
         self._now = now
         self._strangers = Budget(now)
 
@@ -100,7 +101,7 @@ class SessionLog:
     def write(self, level: str, fields: dict[str, Value], budget: Budget | None) -> None:
         """Write a line, unless there are too many; ``budget`` is that of a session that has logged in."""
         budget = budget or self._strangers
-        if LEVELS[level] < self._level or not budget.take():
+        if not budget.take():
             return
         if budget.dropped:
             fields["dropped"], budget.dropped = budget.dropped, 0
@@ -124,7 +125,9 @@ class SessionNotes:
         self.note("connect", "debug", tls=session.encrypted)
 
     def note(self, event: str, level: str = "info", **more: Value) -> None:
-        """Write a line."""
+        """Write a line, if its level is wanted."""
+        if level not in self._log.wanted:
+            return
         fields: dict[str, Value] = {"event": event, "session": self.id, "peer": self._peer, "port": self._port}
         if self._user is not None:
             fields["user"] = self._user
