@@ -144,7 +144,8 @@ class SessionNotes:
         self._commands += 1
         seconds = round(self._now() - began, 4)
         quick = seconds < SLOW or name == "IDLE"
-        level = "debug" if status == "OK" and quick else "info"
+        # Without an answer: the client left, which the end of the session tells.
+        level = "debug" if status in ("OK", "-") and quick else "info"
         self.note("command", level, command=name, status=status, seconds=seconds)
 
     def ending(self, why: str) -> None:
