@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from collections.abc import Callable
+from typing import Any
 from uuid import uuid4
 
 from cybertemp_imap.naming import account_key
 from cybertemp_imap.protocol.commands.table import NAMES
+from cybertemp_imap.store.interface import Store
 from test.wire import MINE, THEIRS, Wire, WireTestCase
 
 ABSENT = "absent@example.net"
@@ -104,6 +107,33 @@ class IsolationTests(WireTestCase):
         expected = self.answers(f"{ABSENT}/Work")
         for name in (f"{THEIRS}/Work", f"{THEIRS}/Nothing", "ownerless@example.net/Work"):
             self.assertEqual(self.answers(name), expected, name)
+
+    def test_the_same_is_asked_of_the_store(self) -> None:
+        """Nor does the time tell: the store is asked the same questions, as many of them, whoever has the mailbox."""
+        asked: list[tuple[str, str]] = []
+        # What is done once only, whatever the name, is done before.
+        self.answers("first@example.net")
+        for method in vars(Store):
+            if not method.startswith("_") and method != "touch_token":
+                self.patch(self.store, method, self.recording(getattr(self.store, method), asked))
+        questions = []
+        for name in (ABSENT, THEIRS, "ownerless@example.net"):
+            self.answers(name)
+            questions.append([(method, given.replace(name, "?")) for method, given in asked])
+            asked.clear()
+        self.assertGreater(len(questions[0]), len(COMMANDS))
+        for others in questions[1:]:
+            self.assertEqual(others, questions[0])
+
+    def recording(self, method: Callable[..., Any], asked: list[tuple[str, str]]) -> Callable[..., Any]:
+        """Return a method of the store that notes what it is asked, but for ids that are made up."""
+
+        def recorded(*given: Any, **named: Any) -> Any:
+            texts = [repr(each) for each in given if isinstance(each, str | bool | None)]
+            asked.append((method.__name__, f"{texts} {sorted(named)}"))
+            return method(*given, **named)
+
+        return recorded
 
     def test_account_keys(self) -> None:
         """The key under which an account's own mail is kept is no name that reaches it, but one as any other."""
