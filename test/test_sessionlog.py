@@ -173,6 +173,14 @@ class InfoTests(LogTestCase):
         client.send(b"DONE\r\n")
         self.assertEqual(self.names(), [])
 
+    def test_gone_in_the_middle(self) -> None:
+        """A client that leaves in the middle of a command is one line, that of the end."""
+        client = self.wire.session()
+        client.send(b"a IDLE\r\n")
+        self.events()
+        client.hang_up()
+        self.assertEqual(self.names(), ["end"])
+
     def test_scanners(self) -> None:
         """Who connects and leaves is no line."""
         for _ in range(100):
