@@ -135,6 +135,22 @@ class ImapclientTests(ClientTestCase):
         self.assertEqual(client.search("ALL"), left)
 
     @in_thread
+    def test_mod_seqs(self) -> None:
+        """It reads mod-sequences wherever they are told, and asks for what has changed since."""
+        client = self.client()
+        self.assertTrue(client.has_capability("CONDSTORE"))
+        before = client.folder_status("INBOX", ["HIGHESTMODSEQ"])[b"HIGHESTMODSEQ"]
+        self.assertEqual(client.select_folder("INBOX")[b"HIGHESTMODSEQ"], before)
+        uids = client.search("ALL")
+        self.assertEqual(client.fetch(uids, ["FLAGS"], [f"CHANGEDSINCE {before}"]), {})
+        client.add_flags([2], ["changed"])
+        changed = client.fetch(uids, ["FLAGS"], [f"CHANGEDSINCE {before}"])
+        self.assertEqual(list(changed), [2])
+        self.assertGreater(changed[2][b"MODSEQ"][0], before)
+        found = client.search(["MODSEQ", before + 1])
+        self.assertEqual((list(found), found.modseq), ([2], changed[2][b"MODSEQ"][0]))
+
+    @in_thread
     def test_addresses_of_others(self) -> None:
         """An address that is another's is opened no more than one that does not exist."""
         client = self.client()

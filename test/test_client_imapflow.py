@@ -17,6 +17,7 @@ from test.clients.expected import FOREIGN, PARENTS, ExpectedMessage
 
 _FOLDER = Path(clients.__file__).parent
 _SCRIPT = _FOLDER / "imapflow.mjs"
+_RESYNC_SCRIPT = _FOLDER / "imapflow_resync.mjs"
 
 
 class ImapflowTests(ClientTestCase):
@@ -41,6 +42,22 @@ class ImapflowTests(ClientTestCase):
             self.check_mailbox(mailbox, self.mailboxes[mailbox["path"]])
         self.check_search(read["search"], self.mailboxes["INBOX"])
         self.check_change(read["change"], self.mailboxes["INBOX"][0])
+
+    async def test_resync(self) -> None:
+        """It enables QRESYNC by itself, and is told what has changed and gone by SELECT and by UID FETCH."""
+        environ = {"IMAP_PORT": str(self.port), "IMAP_USER": self.user, "IMAP_TOKEN": self.token}
+        told = json.loads(await self.run_program("node", _RESYNC_SCRIPT, environ=environ))
+        self.assertIn("CONDSTORE", told["others"]["enabled"])
+        self.assertIn("QRESYNC", told["enabled"])
+        self.assertTrue(told["qresync"] and told["advanced"])
+        flags = {news["uid"]: set(news["flags"]) for news in told["selected"]["flags"]}
+        self.assertEqual(sorted(flags), [2, 4])
+        self.assertTrue(all("resynced" in each and "conditional" not in each for each in flags.values()))
+        self.assertTrue(all(news["later"] for news in told["selected"]["flags"]))
+        earlier = [{"uid": uid, "vanished": True, "earlier": True} for uid in (1, 3)]
+        self.assertEqual(told["selected"]["expunged"], earlier)
+        self.assertEqual(told["fetched"], {"changed": [2, 4], "expunged": earlier})
+        self.assertEqual(told["own"], [{"uid": 4, "vanished": True, "earlier": False}])
 
     def check_list(self, listed: dict[str, Any]) -> None:
         """Names in Unicode, special uses, and the counts that LIST-STATUS gives."""
