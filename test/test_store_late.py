@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import psycopg2
+from twisted.internet.defer import Deferred
 
 from cybertemp_imap.mime.row import EmailRow
 from cybertemp_imap.store.interface import FlagMode
 from test.store_contract import MINE, StoreContract, letter
+from test.store_contract_observe import until
 from test.test_store_postgres import PostgresFixture
 
 
@@ -78,3 +80,23 @@ class LateChangeTests(StoreContract):
         await self.store.store_flags(self.address, [uid], FlagMode.ADD, ["work"], None)
         await self.refresh(self.inbox)
         self.assertEqual([state.flags for state in await self.states(self.inbox)], [("work",)])
+
+    async def test_refreshed_meanwhile(self) -> None:
+        """A refresh tells what was there before it began, also what another one takes in at the same time."""
+        fixture = self.fixture
+        assert isinstance(fixture, PostgresFixture)
+        await self.deliver(letter())
+        connection = psycopg2.connect(fixture.dsn)
+        self.addCleanup(connection.close)
+        with connection.cursor() as cursor:
+            # The first refresh has to wait where it asks whose the mailbox is.
+            cursor.execute("LOCK TABLE public.inbox IN ACCESS EXCLUSIVE MODE")
+            first = Deferred.fromCoroutine(self.store.refresh(self.address))
+            waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted"
+            await until(lambda: fixture.execute((waiting, ())) == [(1,)])
+            cursor.execute("SELECT uid_next FROM imap.refresh(%s, %s)", (str(self.user), self.address.id))
+            self.assertEqual(cursor.fetchall(), [(2,)])
+        connection.commit()
+        head = await first
+        assert head is not None
+        self.assertEqual(head.uid_next, 2)
