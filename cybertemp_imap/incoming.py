@@ -6,12 +6,13 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Protocol
 from uuid import UUID, uuid4
 
 from cybertemp_imap.mime.parse import Part, parse
 from cybertemp_imap.mime.recode import Recoder
 from cybertemp_imap.mime.text import header_texts, part_text
-from cybertemp_imap.store.interface import NewMessage, Store
+from cybertemp_imap.store.interface import NewMessage
 
 PIECE = 256 * 1024
 """Octets given to the store at a time."""
@@ -38,6 +39,13 @@ class Letter:
 _BARE_LF = re.compile(rb"(?<!\r)\n")
 
 
+class Pieces(Protocol):
+    """What is needed of a store."""
+
+    async def upload(self, message_id: UUID, piece: int, octets: bytes) -> None:
+        """Take a piece, numbered from 0, of a message."""
+
+
 class Incoming:
     """One message on its way into a store, piece by piece, with every line end made CRLF.
 
@@ -45,7 +53,7 @@ class Incoming:
     is ``binary``, parts that are marked so are encoded on the way (RFC 3516 section 4.4).
     """
 
-    def __init__(self, store: Store, head_limit: int = HEAD, binary: bool = False) -> None:
+    def __init__(self, store: Pieces, head_limit: int = HEAD, binary: bool = False) -> None:
         self.id: UUID = uuid4()
         self._head_limit = head_limit
         self.size = 0
@@ -83,6 +91,12 @@ class Incoming:
             piece = bytes(self._waiting)
             self._waiting.clear()
             await self._send(piece)
+
+    async def unfinished(self) -> tuple[int, bytes]:
+        """Return how many pieces the store has, and the rest, for who gives it to the store with something else."""
+        if self._recoder is not None:
+            await self._keep(self._recoder.finish())
+        return self._pieces, bytes(self._waiting)
 
     async def _send(self, piece: bytes) -> None:
         await self._store.upload(self.id, self._pieces, piece)

@@ -29,6 +29,11 @@ def may_create(address: str, user_id: UUID, domains: Iterable[DomainRow]) -> Ref
     return None if any(row.active for row in mine) else Refusal.DOMAIN_INACTIVE
 
 
+def takes_mail(name: str, domains: Iterable[DomainRow]) -> bool:
+    """Tell whether mail for a domain, given by its A-labels, is taken: the row that decides about it is active."""
+    return any(row.active for row in _deciding(name, domains))
+
+
 def _deciding(name: str, domains: Iterable[DomainRow]) -> list[DomainRow]:
     """Return the rows that decide about a domain: its own, or the nearest above it that there are."""
     ranks: Mapping[str, int] = {above: rank for rank, above in enumerate(names_above(name))}

@@ -13,6 +13,7 @@ from cybertemp_imap.store.interface import MailboxRef, NewMessage
 from cybertemp_imap.store.memory_mailbox import MemoryMailbox
 from cybertemp_imap.store.memory_mailboxes import MemoryMailboxes
 from cybertemp_imap.store.memory_tables import StoredEmail, at
+from cybertemp_imap.store.receiving import Delivery, ReceivedMessage
 
 
 class MemoryWriter(MemoryMailboxes):
@@ -155,6 +156,23 @@ class MemoryWriter(MemoryMailboxes):
         added = [StoredEmail(row, message.flags) for row, message in zip(rows, messages, strict=True)]
         return self._add(box, added)
 
+    async def is_banned(self, address: str) -> bool:
+        """Ask about an address and its domain; see the interface."""
+        self._reach()
+        return self.address_bans.forbids_creating(address)
+
+    async def receive(self, message: ReceivedMessage, deliveries: Sequence[Delivery]) -> None:
+        """Deliver a message; see the interface."""
+        self._reach()
+        pieces = sorted(self._uploads.get(message.id, {}).items()) if message.pieces else []
+        octets = b"".join([*(piece for _, piece in pieces), message.rest])
+        if len(octets) != message.size:
+            raise Refused(Refusal.CANNOT)
+        for delivery in deliveries:
+            if delivery.id not in self.emails:
+                self.addresses.setdefault(delivery.address, None)
+                self.deliver(_received(message, delivery, octets))
+
     async def copy(self, source: MailboxRef, uids: Sequence[int], target: MailboxRef) -> Sequence[tuple[int, int]]:
         """Copy messages; see the interface."""
         box, other = self._there(source), self._there(MailboxRef(source.user_id, target.id))
@@ -220,4 +238,20 @@ def _row(message: NewMessage, box: MemoryMailbox, source: bytes) -> EmailRow:
         timestamp=message.internal_date,
         created_at=datetime.now(UTC),
         source=source,
+    )
+
+
+def _received(message: ReceivedMessage, delivery: Delivery, octets: bytes) -> EmailRow:
+    return EmailRow(
+        id=delivery.id,
+        owner=delivery.address,
+        folder=INBOX,
+        subject=message.subject,
+        body=message.body,
+        html=message.html,
+        from_addr=message.from_addr,
+        to_addrs=message.to_addrs,
+        timestamp=message.received_at,
+        created_at=datetime.now(UTC),
+        source=delivery.trace + octets,
     )

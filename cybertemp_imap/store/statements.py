@@ -42,6 +42,8 @@ BANS_ARE_ELSEWHERE = "SELECT source = 'elsewhere' FROM imap.ban_state"
 
 FOLLOW_BANS = "SELECT imap.follow_bans()"
 
+IS_BANNED = "SELECT imap.forbids_address(%s, %s)"
+
 # -- mailboxes --------------------------------------------------------------------------------------------------------
 
 LIST_MAILBOXES = "SELECT owner, folder, special_use FROM imap.list_mailboxes(%s)"
@@ -231,3 +233,10 @@ COPY = "SELECT uid, new_uid FROM imap.copy(%s, %s, %s::bigint[], %s, %s::uuid[])
 MOVE = "SELECT uid, new_uid FROM imap.move(%s, %s, %s::bigint[], %s)"
 
 LISTEN = "LISTEN cybertemp_imap"
+
+# -- mail from elsewhere ----------------------------------------------------------------------------------------------
+
+RECEIVE = """
+    SELECT imap.receive(%s, %s, %s, %s, %s, %s, %s, %s, %s::text[], %s,
+                        %s::uuid[], %s::uuid[], %s::text[], %s::bytea[])::text
+"""

@@ -15,6 +15,7 @@ from cybertemp_imap.store import statements as sql
 from cybertemp_imap.store.interface import MailboxRef, NewMessage
 from cybertemp_imap.store.messages import array
 from cybertemp_imap.store.pool import Pool
+from cybertemp_imap.store.receiving import Delivery, ReceivedMessage
 
 PIECE = 256 * 1024
 """Octets of a message sent to the server in one statement: about a millisecond of the reactor's time."""
@@ -103,6 +104,29 @@ class MailboxWriter:
         with _refusals():
             rows = await self.pool.query(sql.APPEND, (mailbox.user_id, mailbox.id, *columns))
         return [uid for (uid,) in rows]
+
+    async def is_banned(self, address: str) -> bool:
+        """Ask about an address and its domain; see the interface."""
+        ((banned,),) = await self.pool.query(sql.IS_BANNED, (address, domain_forms(address)), repeatable=True)
+        return bool(banned)
+
+    async def receive(self, message: ReceivedMessage, deliveries: Sequence[Delivery]) -> None:
+        """Deliver a message; see the interface."""
+        text = [storable(each) for each in (message.subject, message.body)]
+        html = None if message.html is None else storable(message.html)
+        recipients = [storable(address) for address in message.to_addrs]
+        with _refusals():
+            # Done twice, it is done once: the function looks for the first e-mail.
+            await self.pool.query(
+                sql.RECEIVE,
+                (
+                    *(message.id, message.pieces, message.rest, message.size),
+                    *(*text, html, storable(message.from_addr), recipients, message.received_at),
+                    *([d.id for d in deliveries], [d.inbox_id for d in deliveries]),
+                    *([d.address for d in deliveries], [d.trace for d in deliveries]),
+                ),
+                repeatable=True,
+            )
 
     async def copy(self, source: MailboxRef, uids: Sequence[int], target: MailboxRef) -> Sequence[tuple[int, int]]:
         """Copy messages; see the interface."""

@@ -1,0 +1,1 @@
+"""Mail in: SMTP, LMTP and a pipe, for those who have no other receiver."""
