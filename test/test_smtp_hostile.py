@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
@@ -32,6 +32,7 @@ class DotStreamTests(SynchronousTestCase):
     @given(
         st.lists(st.sampled_from([b"\r", b"\n", b"\r\n", b".", b"a", b"\0", b"\xff"]), max_size=30), st.integers(1, 5)
     )
+    @settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
     def test_like_lines(self, pieces: list[bytes], step: int) -> None:
         """Whatever comes, however it is cut, the message is what a reader of lines would find."""
         text = b"".join(pieces)
