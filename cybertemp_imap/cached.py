@@ -33,9 +33,15 @@ class Cached(Generic[T]):
         self._clock = clock
         self._value: list[T] = []
         self._due = 0.0
+        self._read_at: float | None = None
         self._pause = FIRST_RETRY
         self._loading = False
         self._waiting: list[Deferred[None]] = []
+
+    @property
+    def age(self) -> float | None:
+        """Seconds since the value was read; None when there has never been one."""
+        return None if self._read_at is None else float(self._clock.seconds() - self._read_at)
 
     async def get(self) -> T:
         """Return the value; raises :class:`StoreUnavailable` when there has never been one and it cannot be read."""
@@ -70,7 +76,8 @@ class Cached(Generic[T]):
         failure: StoreUnavailable | None = None
         try:
             self._value = [await self._load()]
-            self._due, self._pause = self._clock.seconds() + self._max_age, FIRST_RETRY
+            self._read_at = self._clock.seconds()
+            self._due, self._pause = self._read_at + self._max_age, FIRST_RETRY
         except Exception as error:
             # Whatever it is, who holds the old value goes on with it, and who has none must not wait for ever.
             if not isinstance(error, StoreUnavailable):

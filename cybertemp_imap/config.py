@@ -73,6 +73,9 @@ class Settings:
     #: True: logging in is allowed on any connection. False: only with TLS, or from this machine.
     allow_plaintext: bool = _setting("IMAP_ALLOW_PLAINTEXT", forms.plaintext, False)
 
+    #: Where the operator's programs ask for metrics and health.
+    http: str | None = _setting("IMAP_HTTP", forms.loopback_endpoint, option="http")
+
     embedded: bool = _setting("IMAP_EMBEDDED", forms.boolean, False, option="embedded")
     demo: bool = _setting("IMAP_DEMO", forms.boolean, False, option="demo")
     data_dir: Path = _setting("IMAP_DATA_DIR", forms.path, Path(".data"), option="data-dir")

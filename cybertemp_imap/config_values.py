@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import idna
 from psycopg2 import ProgrammingError
 from psycopg2.extensions import parse_dsn
 
@@ -65,6 +66,51 @@ def address(value: str) -> Address:
 def endpoints(value: str) -> tuple[str, ...]:
     """Return endpoint strings, separated by spaces."""
     return tuple(value.split())
+
+
+def loopback_endpoint(value: str) -> str:
+    """Return where to listen for what only this machine may ask, unless an interface is named.
+
+    Forms are a port, address:port, or an endpoint string.
+    """
+    return _http_endpoint(value, "127.0.0.1")
+
+
+def public_endpoint(value: str) -> str:
+    """Return where to listen for what everybody may ask: a port, address:port, or an endpoint string."""
+    return _http_endpoint(value, "")
+
+
+def _http_endpoint(value: str, interface: str) -> str:
+    if re.fullmatch(r"[0-9]{1,5}", value):
+        if int(value) > 65535:
+            raise ValueError("is not a port")
+        value = f"tcp:{value}"
+    elif not re.match(r"[a-z][a-z0-9]*:(?![0-9]+$)|(?:tcp|ssl):", value):
+        return address(value).endpoint
+    if interface and "interface=" not in value and value.startswith(("tcp:", "ssl:")):
+        value += f":interface={interface}"
+    return value
+
+
+def host_name(value: str) -> str:
+    """Return a name that clients can connect to, in lower case and ASCII."""
+    try:
+        name = idna.encode(value.lower().rstrip("."), uts46=True).decode("ascii")
+    except (idna.IDNAError, UnicodeError):
+        raise ValueError("is not a host name") from None
+    if not re.fullmatch(
+        r"(?=.{1,253}$)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?", name
+    ):
+        raise ValueError("is not a host name")
+    return name
+
+
+def title(value: str) -> str:
+    """Return a short text for people."""
+    if len(value) > 60 or not value.isprintable():
+        raise ValueError("is not a name of at most 60 printable characters")
+    return value
 
 
 def path(value: str) -> Path:

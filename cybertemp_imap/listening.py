@@ -77,11 +77,14 @@ class Places:
         self.all = [Place(reactor, text) for text in settings.endpoints]
         if settings.tls_bind is not None:
             self.all.append(Place(reactor, settings.tls_bind.endpoint, self.starttls))
+        self.http = None if settings.http is None else Place(reactor, settings.http)
 
     @property
     def certificates(self) -> Iterable[Certificate]:
         """Every certificate once."""
-        return {each for each in (self.starttls, *(place.certificate for place in self.all)) if each is not None}
+        web = [place for place in (self.http,) if place is not None]
+        found = (self.starttls, *(place.certificate for place in (*self.all, *web)))
+        return {each for each in found if each is not None}
 
     def look(self) -> None:
         """Read again the certificates whose files have changed."""
@@ -167,17 +170,17 @@ def reading(port: IListeningPort, wanted: bool) -> None:
         change()
 
 
-def not_bound(text: str, error: BaseException) -> OperatorError:
-    """Return the sentence on an endpoint that cannot be listened on."""
+def not_bound(text: str, error: BaseException, setting: str = "--bind or IMAP_BIND") -> OperatorError:
+    """Return the sentence on an endpoint that cannot be listened on; ``setting`` is what says where."""
     cause = getattr(error, "socketError", error)
     number = getattr(cause, "errno", None)
-    remedy = _BIND_REMEDIES.get(number or 0, "choose another with --bind or --listen")
+    remedy = _BIND_REMEDIES.get(number or 0, "choose another with {setting}").format(setting=setting)
     reason = os.strerror(number) if number else str(cause).rstrip(".")
     return OperatorError(f"Cannot listen on {text}: {reason}; {remedy}.")
 
 
 _BIND_REMEDIES = {
-    errno.EADDRINUSE: "stop the program that uses it, or choose another port with --bind or IMAP_BIND",
-    errno.EACCES: "ports below 1024 need root or CAP_NET_BIND_SERVICE; or choose another with --bind or IMAP_BIND",
-    errno.EADDRNOTAVAIL: "this machine has no such address; choose another with --bind or IMAP_BIND",
+    errno.EADDRINUSE: "stop the program that uses it, or choose another port with {setting}",
+    errno.EACCES: "ports below 1024 need root or CAP_NET_BIND_SERVICE; or choose another with {setting}",
+    errno.EADDRNOTAVAIL: "this machine has no such address; choose another with {setting}",
 }

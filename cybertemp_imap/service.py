@@ -44,7 +44,9 @@ from cybertemp_imap.supabase.client import SupabaseClient
 from cybertemp_imap.supabase.store import HostedStore
 from cybertemp_imap.throttle import Table, default_file
 from cybertemp_imap.upkeep import Upkeep
+from cybertemp_imap.vitals import Vitals
 from cybertemp_imap.watch import SessionWatch
+from cybertemp_imap.web.ports import WebPorts
 
 
 class Startable(Protocol):
@@ -79,7 +81,9 @@ def build_factory(settings: Settings, dsn: str) -> tuple[Startable, Factory]:
         (settings.rights_interval, mailboxes.leave_gone),
         (settings.domain_cache * DOMAIN_ROUND, domains.renew),
     ]
-    return Upkeep(store, mailboxes, settings.poll_interval, reactor, rounds), ImapFactory(portal, limits)
+    factory = ImapFactory(portal, limits)
+    factory.vitals = Vitals(factory, store, mailboxes, domains, reactor)
+    return Upkeep(store, mailboxes, settings.poll_interval, reactor, rounds), factory
 
 
 def build_store(settings: Settings, dsn: str, reactor: Any) -> PostgresStore:
@@ -126,6 +130,7 @@ class ImapService(MultiService):
         self._build = build
         self._places = Places(settings, reactor)
         self._renewal = Renewal(self._places, reactor)
+        self._web = WebPorts(settings, self._places, reactor)
         self._gate = Gate()
         self._ports: list[IListeningPort] = []
         self._listening: Deferred[None] | None = None
@@ -161,6 +166,7 @@ class ImapService(MultiService):
                 raise not_bound(place.text, error) from error
             reading(port, False)
             self._ports.append(port)
+        await self._web.listen()
 
     async def _start(self, listening: Deferred[None]) -> None:
         try:
@@ -178,6 +184,7 @@ class ImapService(MultiService):
         gc.freeze()
         self._renewal.start()
         self._gate.open(factory)
+        self._web.open(getattr(factory, "vitals", None))
         for port in self._ports:
             reading(port, True)
         hosts = [port.getHost() for port in self._ports]
@@ -206,6 +213,7 @@ class ImapService(MultiService):
         """Give back what has been started, in the reverse order."""
         self._renewal.stop()
         self._gate.close()
+        self._web.not_ready()
         while self._ports:
             await maybeDeferred(self._ports.pop().stopListening)
         self._listening = None
@@ -219,6 +227,7 @@ class ImapService(MultiService):
         embedded, self._embedded = self._embedded, None
         if embedded is not None:
             await self._in_thread(embedded.stop)
+        await self._web.stop()
 
     def _prepare_database(self) -> tuple[str, str | None]:
         """Return the connection string of a database whose schema is right, and the demo's token; blocks."""

@@ -5,12 +5,14 @@ from __future__ import annotations
 import contextlib
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Sequence
+from time import monotonic
 from typing import Any, NoReturn
 from weakref import WeakSet, WeakValueDictionary
 
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
+from cybertemp_imap.counts import PUSH_SECONDS, Durations
 from cybertemp_imap.errors import Refusal, Refused, StoreUnavailable
 from cybertemp_imap.messages import Messages
 from cybertemp_imap.rules.flags import combine
@@ -43,12 +45,18 @@ class SharedMailbox:
         ref: MailboxRef,
         look: Callable[[int], None] = lambda number: None,
         later: Later | None = None,
+        told: Callable[[float], None] = lambda heard: None,
     ) -> None:
-        """``look`` has the mailbox looked at for the sake of its open sessions, when it is time."""
+        """``told`` is called with :attr:`heard` when all idling sessions have been told of what was heard then.
+
+        ``look`` has the mailbox looked at for the sake of its open sessions, when it is time."""
         self.store = store
         self.ref = ref
         self._look_at = look
         self._later = later
+        self._told = told
+        self.heard: float | None = None
+        """When the hint came that has the mailbox looked at now."""
         self.messages = Messages()
         self.head = MailboxHead(0, 1, 0)
         self.views: WeakSet[View] = WeakSet()
@@ -139,16 +147,19 @@ class SharedMailbox:
 
     def _tell(self) -> None:
         """Have idling sessions told; whoever learnt of a change, and how, all of them hear of it at once."""
-        self._tell_each([view for view in self.views if view.on_news is not None])
+        heard, self.heard = self.heard, None
+        self._tell_each([view for view in self.views if view.on_news is not None], heard)
 
-    def _tell_each(self, views: Sequence[View]) -> None:
+    def _tell_each(self, views: Sequence[View], heard: float | None) -> None:
         """Tell some, and the others when the reactor has had a turn; each is told of all there is by then."""
         now = len(views) if self._later is None else TOLD_AT_ONCE
         for view in views[:now]:
             if view.on_news is not None:
                 view.on_news()
         if self._later is not None and views[now:]:
-            self._later(lambda: self._tell_each(views[now:]))
+            self._later(lambda: self._tell_each(views[now:], heard))
+        elif views and heard is not None:
+            self._told(heard)
 
     async def look(self) -> None:
         """Refresh because of a hint; a store that is away gives another hint when it is back."""
@@ -276,7 +287,9 @@ class SharedMailboxes:
         self._later = later
         self._open: WeakValueDictionary[int, SharedMailbox] = WeakValueDictionary()
         self._kept: OrderedDict[int, SharedMailbox] = OrderedDict()
-        self._due: OrderedDict[int, None] = OrderedDict()
+        self._due: OrderedDict[int, float] = OrderedDict()
+        self.push = Durations(PUSH_SECONDS)
+        """From a hint until all idling sessions of its mailbox have been told."""
         self._lookers = 0
         store.observe(self.changed)
 
@@ -284,7 +297,7 @@ class SharedMailboxes:
         """Return the shared mailbox of a reference found for one user."""
         shared = self._open.get(ref.id)
         if shared is None or shared.ref != ref:
-            shared = self._open[ref.id] = SharedMailbox(self.store, ref, self._changed_here, self._later)
+            shared = self._open[ref.id] = SharedMailbox(self.store, ref, self._changed_here, self._later, self._told)
         self._kept[ref.id] = shared
         self._kept.move_to_end(ref.id)
         self._trim()
@@ -292,10 +305,11 @@ class SharedMailboxes:
 
     def changed(self, mailboxes: Collection[int] | None = None) -> None:
         """Look at what open sessions see of these mailboxes, or of all: those that are named come first."""
+        now = monotonic()
         for number in list(self._open) if mailboxes is None else mailboxes:
             shared = self._open.get(number)
             if shared is not None and shared.views:
-                self._due.setdefault(number)
+                self._due.setdefault(number, now)
                 if mailboxes is not None:
                     self._due.move_to_end(number, last=False)
         self._begin_to_look()
@@ -316,6 +330,9 @@ class SharedMailboxes:
     def _changed_here(self, number: int) -> None:
         self.changed([number])
 
+    def _told(self, heard: float) -> None:
+        self.push.add(monotonic() - heard)
+
     def _begin_to_look(self) -> None:
         while self._due and self._lookers < LOOKERS:
             self._lookers += 1
@@ -326,10 +343,12 @@ class SharedMailboxes:
         try:
             while self._due:
                 # A hint that comes from now on is about something the refresh may not see.
-                number, _ = self._due.popitem(last=False)
+                number, heard = self._due.popitem(last=False)
                 shared = self._open.get(number)
                 if shared is not None and shared.views:
+                    shared.heard = heard
                     await shared.look()
+                    shared.heard = None
         finally:
             self._lookers -= 1
 

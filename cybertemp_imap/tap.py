@@ -25,6 +25,12 @@ class Options(usage.Options):
     optParameters = [  # noqa: RUF012 - the form that usage.Options reads.
         ["bind", "b", None, "Address and port to listen on, as IMAP_BIND. [default: 0.0.0.0:143]"],
         ["env-file", "e", None, "File to read settings from. [default: .env, where it exists]"],
+        [
+            "http",
+            None,
+            None,
+            "Port, or endpoint, for metrics and health, as IMAP_HTTP; 127.0.0.1 unless it says otherwise.",
+        ],
         ["log-level", None, None, "Least level of what is logged of sessions, as IMAP_LOG_LEVEL. [default: info]"],
         ["data-dir", "d", None, "Folder of the embedded PostgreSQL, as IMAP_DATA_DIR. [default: .data]"],
         ["supabase-url", None, None, "Supabase project, as SUPABASE_URL; its key is in the environment alone."],

@@ -155,6 +155,29 @@ class ValueTests(ConfigTestCase):
         self.assertEqual(len(rows), len(dataclasses.fields(Settings)))
 
 
+class HttpTests(ConfigTestCase):
+    """Where HTTP is served."""
+
+    def test_forms(self) -> None:
+        """A port, an address with a port, or an endpoint string: this machine's alone, unless an interface is named."""
+        for given, endpoint in [
+            ("9143", "tcp:9143:interface=127.0.0.1"),
+            ("10.0.0.5:9143", "tcp:9143:interface=10.0.0.5"),
+            ("[::]:9143", "tcp:9143:interface=\\:\\:"),
+            ("localhost:9143", "tcp:9143:interface=127.0.0.1"),
+            ("tcp:9143", "tcp:9143:interface=127.0.0.1"),
+            ("tcp:9143:interface=0.0.0.0", "tcp:9143:interface=0.0.0.0"),
+            ("unix:/run/metrics", "unix:/run/metrics"),
+        ]:
+            self.assertEqual(load({"http": given}, {"DATABASE_URL": DSN}).http, endpoint)
+        self.assertIsNone(load({}, {"DATABASE_URL": DSN}).http)
+
+    def test_mistakes(self) -> None:
+        """What is none of these is refused."""
+        for value in ("metrics", "70000", "example.com:9143", ":"):
+            self.assertIn("IMAP_HTTP from the environment: ", self.mistake({"IMAP_HTTP": value}))
+
+
 class MistakeTests(ConfigTestCase):
     """Every mistake is one sentence that names the setting and its source."""
 

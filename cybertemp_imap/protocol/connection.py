@@ -54,6 +54,7 @@ class Connection(imap4.IMAP4Server):
         self._tls_started = False
         self._heard = False
         self._stopping = False
+        self.octets_in = 0
 
     @abstractmethod
     async def take_event(self, event: Event) -> None:
@@ -215,6 +216,7 @@ class Connection(imap4.IMAP4Server):
         """Take what came; what goes beyond the read-ahead stays in the socket."""
         if self.outlet.closed:
             return
+        self.octets_in += len(data)
         if not self._heard:
             self._heard = True
             protocol = strangers.of_octets(data)

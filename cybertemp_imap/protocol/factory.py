@@ -43,6 +43,8 @@ class ImapFactory(Factory):
         self.certificate: Any = None
         self.challengers = dict(challengers)
         self.reactor = reactor
+        #: What there is to be seen of the server that this is part of, where somebody looks.
+        self.vitals: Any = None
         self.sessions = Sessions(self.limits)
         self.session_log = SessionLog("logfmt", "info", reactor.seconds)
         self.throttle = Throttle(

@@ -15,9 +15,11 @@ from typing import TYPE_CHECKING, Any
 
 from twisted.logger import Logger, LogLevel
 
+from cybertemp_imap.counts import Counts
 from cybertemp_imap.rules.origin import shown
 
 if TYPE_CHECKING:
+    from cybertemp_imap.errors import Refusal
     from cybertemp_imap.protocol.connection import Connection
 
 _log = Logger(namespace="cybertemp_imap.sessions")
@@ -93,6 +95,7 @@ class SessionLog:
         self.wanted = frozenset(name for name, each in LEVELS.items() if each >= LEVELS[level])
         self._now = now
         self._strangers = Budget(now)
+        self.counts = Counts()
 
     def session(self, session: Connection) -> SessionNotes:
         """Return the notes of a new session."""
@@ -122,6 +125,8 @@ class SessionNotes:
         self._budget: Budget | None = None
         self._commands = 0
         self._why = "client"
+        self._counts = log.counts
+        self._counts.connections += 1
         self.note("connect", "debug", tls=session.encrypted)
 
     def note(self, event: str, level: str = "info", **more: Value) -> None:
@@ -137,12 +142,24 @@ class SessionNotes:
         """Note a login; ``user`` is the account's address as the server knows it."""
         self._user = user
         self._budget = Budget(self._now)
+        self._counts.logins["ok"] += 1
         self.note("login", method=method, tls=tls)
+
+    def login_failed(self, reason: Refusal, method: str) -> None:
+        """Note a login that failed."""
+        self.login_refused(reason)
+        self.note("login-failed", reason=reason.name.lower(), method=method)
+
+    def login_refused(self, reason: Refusal) -> None:
+        """Count a login that was not let in, for another reason than what was sent."""
+        self._counts.logins[reason.name.lower()] += 1
 
     def command(self, name: str, status: str, began: float) -> None:
         """Note a command that is over; one that succeeded in good time is a detail."""
         self._commands += 1
-        seconds = round(self._now() - began, 4)
+        took = self._now() - began
+        self._counts.command(name, status, took)
+        seconds = round(took, 4)
         quick = seconds < SLOW or name == "IDLE"
         # Without an answer: the client left, which the end of the session tells.
         level = "debug" if status in ("OK", "-") and quick else "info"

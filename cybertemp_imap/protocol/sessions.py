@@ -32,10 +32,23 @@ class Sessions:
         self._by_network: Counter[str] = Counter()
         self._by_user: Counter[Hashable] = Counter()
         self._waiting: Deferred[None] | None = None
+        self._octets_gone = (0, 0)
 
     def __len__(self) -> int:
         """How many connections are open."""
         return len(self._networks)
+
+    def by_state(self) -> Counter[str]:
+        """How many connections are in each state; ``select`` is a mailbox that is open."""
+        return Counter(session.state for session in self._networks)
+
+    def octets(self) -> tuple[int, int]:
+        """How many octets were read and given out since the start, without what TLS adds."""
+        read, given = self._octets_gone
+        return (
+            read + sum(session.octets_in for session in self._networks),
+            given + sum(session.outlet.octets for session in self._networks),
+        )
 
     def enter(self, session: Connection) -> bool:
         """Take in a new connection; false when there are too many from where it comes."""
@@ -80,6 +93,8 @@ class Sessions:
         """Forget a connection that is gone."""
         if session in self._networks:
             _less(self._by_network, self._networks.pop(session))
+            read, given = self._octets_gone
+            self._octets_gone = read + session.octets_in, given + session.outlet.octets
         if session in self._users:
             _less(self._by_user, self._users.pop(session))
         if self._waiting is not None and not self._networks and not self._waiting.called:

@@ -8,7 +8,7 @@ applied, so that two installers at once do the work once.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import Enum
@@ -80,13 +80,17 @@ def check(dsn: str) -> SchemaState:
     :raises DatabaseError: the database cannot be reached.
     :raises SchemaError: its version table cannot be read.
     """
+    return compare(_applied_in(dsn))
+
+
+def compare(applied: Collection[int]) -> SchemaState:
+    """Compare the numbers of files that were applied with those of this version."""
     known = {migration.version for migration in migrations()}
-    applied = _applied_in(dsn)
     if not applied:
         return SchemaState.MISSING
     if max(applied) > max(known):
         return SchemaState.NEWER
-    return SchemaState.CURRENT if known <= applied else SchemaState.OLDER
+    return SchemaState.CURRENT if known.issubset(applied) else SchemaState.OLDER
 
 
 def pending(dsn: str) -> list[Migration]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import random
 from collections import deque
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import psycopg2
 from psycopg2.errors import DeadlockDetected, SerializationFailure
@@ -34,6 +34,15 @@ _AWAY = ("08", "57P", "53", "58")
 """SQLSTATE beginnings: connection failures, shutdown, resources used up, system errors."""
 
 SETTINGS = "SELECT set_config('statement_timeout', %s, false), set_config('jit', 'off', false)"
+
+
+class PoolUsage(NamedTuple):
+    """How many connections there are to be, are open, and run a statement, and how many statements wait for one."""
+
+    size: int
+    connected: int
+    busy: int
+    waiting: int
 
 
 class Connection(txpostgres.Connection):  # type: ignore[misc]
@@ -68,6 +77,15 @@ class Pool:
         self._waiting: deque[Deferred[Connection]] = deque()
         self._retries: set[Any] = set()
         self._stopped = False
+        self.timeouts = 0
+        """Statements that ran into the time-out."""
+        self.refused = 0
+        """Statements for which no connection became free in time."""
+
+    @property
+    def usage(self) -> PoolUsage:
+        """How the connections are used at the moment."""
+        return PoolUsage(self._size, len(self._all), len(self._all) - len(self._free), len(self._waiting))
 
     @property
     def connected(self) -> int:
@@ -109,6 +127,7 @@ class Pool:
                 rows: list[Row] = await connection.runQuery(sql, parameters)
                 return rows
             except CancelledError:
+                self.timeouts += 1
                 raise StoreUnavailable("The statement took too long.") from None
             except (DeadlockDetected, SerializationFailure) as error:
                 if attempt == ATTEMPTS:
@@ -202,6 +221,7 @@ class Pool:
     def _give_up(self, waiter: Deferred[Connection]) -> None:
         if waiter in self._waiting:
             self._waiting.remove(waiter)
+            self.refused += 1
             waiter.errback(StoreUnavailable("No connection to PostgreSQL is free."))
 
     def _release(self, connection: Connection) -> None:

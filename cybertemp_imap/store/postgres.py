@@ -93,6 +93,20 @@ class PostgresStore(MessageReader, MailboxWriter):
         self._listener.stop()
         await self.pool.stop()
 
+    @property
+    def listening(self) -> bool:
+        """Whether notifications of changes are heard at the moment."""
+        return self._listener.listening
+
+    @property
+    def bans_age(self) -> float | None:
+        """Seconds since the bans were read, where they are read from elsewhere; here they are in force at once."""
+        return None
+
+    async def schema_versions(self) -> Collection[int]:
+        """Return the numbers of the schema files that have been applied."""
+        return [version for (version,) in await self.pool.query(sql.SCHEMA_VERSIONS, repeatable=True)]
+
     async def tidy(self) -> None:
         """Clear away unfinished messages, INBOXes of old tokens, what was noted in vain, and expunged long ago."""
         await self.pool.query(sql.TIDY, repeatable=True)

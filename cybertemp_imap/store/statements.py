@@ -29,6 +29,8 @@ TOUCH_TOKEN = """
     RETURNING 1
 """
 
+SCHEMA_VERSIONS = "SELECT version FROM imap.schema_version"
+
 # -- domains and bans -------------------------------------------------------------------------------------------------
 
 READ_DOMAINS = """

@@ -66,6 +66,13 @@ class BanKeeper:
         self._call = LoopingCall(self._begin)
         self._call.clock = reactor
         self._round: Deferred[None] | None = None
+        self._clock = reactor
+        self._read_at: float | None = None
+
+    @property
+    def age(self) -> float | None:
+        """Seconds since the bans in force were last read; None when they have not been since the start."""
+        return None if self._read_at is None else float(self._clock.seconds() - self._read_at)
 
     def start(self) -> None:
         """Begin, at once; nobody waits for it."""
@@ -98,3 +105,4 @@ class BanKeeper:
         if bans != self._in_force or not await self._store.bans_are_elsewhere():
             await self._store.replace_bans(sorted(bans))
             self._in_force = bans
+        self._read_at = self._clock.seconds()

@@ -57,6 +57,11 @@ class HostedStore(PostgresStore):
         await self._client.stop()
         await super().stop()
 
+    @property
+    def bans_age(self) -> float | None:
+        """Seconds since the bans were read from Supabase; None where they are not read there."""
+        return None if self._keeper is None else self._keeper.age
+
     async def find_login(self, token: str) -> LoginRecord | None:
         """Look a token up; see the interface."""
         if self._accounts is None:

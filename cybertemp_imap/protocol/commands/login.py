@@ -10,7 +10,7 @@ from twisted.internet.defer import Deferred
 from twisted.mail.imap4 import IAccount
 
 from cybertemp_imap.auth import SubscriptionLapsed, TokenExpired
-from cybertemp_imap.errors import Refusal, Refused
+from cybertemp_imap.errors import Refusal, Refused, StoreUnavailable
 from cybertemp_imap.protocol import responses
 from cybertemp_imap.protocol.command import Login
 from cybertemp_imap.protocol.outlet import Gone
@@ -44,6 +44,9 @@ async def log_in(session: ImapServer, credentials: IUsernamePassword, name: str)
         await _until(session, earliest)
         _failed(session, refusal, name)
         return None
+    except StoreUnavailable:
+        session.notes.login_refused(Refusal.UNAVAILABLE)
+        raise
     finally:
         if not wrong:
             attempt.forgive()
@@ -52,6 +55,7 @@ async def log_in(session: ImapServer, credentials: IUsernamePassword, name: str)
         return None
     if not session.factory.sessions.log_in(session, account.identity.user_id):
         logout()
+        session.notes.login_refused(Refusal.TOO_MANY_CONNECTIONS)
         raise Refused(Refusal.TOO_MANY_CONNECTIONS)
     session.logged_in(account, logout)
     session.notes.logged_in(account.identity.email, name, session.encrypted)
@@ -69,7 +73,7 @@ def _refusal_of(failure: LoginFailed) -> Refusal:
 def _failed(session: ImapServer, refusal: Refusal, method: str) -> None:
     session.failed_logins += 1
     session.status = refusal.status
-    session.notes.note("login-failed", reason=refusal.name.lower(), method=method)
+    session.notes.login_failed(refusal, method)
     session.sendNegativeResponse(session.tag, responses.status("", refusal.text, refusal.code).strip())
     if session.failed_logins >= session.limits.login_attempts:
         session.bye("Too many failed logins.", why="failed_logins")
