@@ -199,6 +199,7 @@ class SharedMailbox:
             for uid in uids
             if (known := self.messages.flags_of(uid)) is not None and not view.is_untold(uid)
         }
+        before = self.messages.mod_seq
         outcome = await self.store.store_flags(self.ref, uids, mode, flags, unchanged_since)
         if outcome is None:
             self._lose()
@@ -210,7 +211,7 @@ class SharedMailbox:
             if state.uid in expected and _same(combine(expected[state.uid], mode, flags), state.flags)
         )
         self._latest_mod_seq = max(self._latest_mod_seq, outcome.head.highest_mod_seq)
-        if outcome.head.highest_mod_seq > self.messages.mod_seq + 1:
+        if outcome.head.highest_mod_seq > before + 1:
             self.others_changed()
         else:
             self._tell()
@@ -218,12 +219,13 @@ class SharedMailbox:
 
     async def expunge(self, uids: Sequence[int] | None) -> list[int]:
         """Expunge in the store; return the UIDs removed. Raises NO_SUCH_MAILBOX when the mailbox is gone."""
+        before = self.messages.mod_seq
         outcome = await self.store.expunge(self.ref, uids)
         if outcome is None:
             self._lose()
         self._take_out(outcome.uids)
         if outcome.uids:
-            self._note(outcome.head)
+            self._note(outcome.head, before)
             self._tell()
         return list(outcome.uids)
 
@@ -264,11 +266,15 @@ class SharedMailbox:
         self._expunged_meanwhile.update(uids)
         self._take_in((), uids)
 
-    def _note(self, head: MailboxHead) -> None:
-        """Take note of a change of our own that has taken a mod-sequence, unless others came in between: then the next
-        refresh reads them all, and until then HIGHESTMODSEQ promises no more than sessions were told."""
+    def _note(self, head: MailboxHead, before: int) -> None:
+        """Take note of a change of our own that has taken a mod-sequence; ``before``: what was known when it was begun.
+
+        Where ``head`` is the very next, nobody else's came in between. Otherwise the next refresh reads them all, and
+        until then HIGHESTMODSEQ promises no more than sessions were told. What is known by now does not tell: our
+        change may be known already, and ``head``, which is read after it, be that of another's.
+        """
         self._latest_mod_seq = max(self._latest_mod_seq, head.highest_mod_seq)
-        if head.highest_mod_seq == self.messages.mod_seq + 1:
+        if head.highest_mod_seq == before + 1:
             self._know(head)
 
 
