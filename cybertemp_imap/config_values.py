@@ -151,6 +151,17 @@ def seconds(least: float, most: float) -> Callable[[str], float]:
     return parse
 
 
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
+
+
+def age(value: str) -> float:
+    """Return the seconds of a time such as ``30d``: a whole number of seconds, minutes, hours, days or weeks."""
+    match = re.fullmatch(r"([0-9]{1,9})([smhdw])", value)
+    if match is None or not 1 <= int(match[1]) * _UNITS[match[2]] <= 100 * 365 * _UNITS["d"]:
+        raise ValueError("is not a time such as 90m, 12h, 30d or 4w")
+    return float(int(match[1]) * _UNITS[match[2]])
+
+
 def one_of(*words: str) -> Callable[[str], str]:
     """Return the form of a choice, in whatever case it is written."""
 

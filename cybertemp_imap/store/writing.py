@@ -45,18 +45,18 @@ class MailboxWriter:
     async def create_address(self, user_id: UUID, address: str) -> MailboxRef:
         """Create or claim an address; see the interface."""
         parameters = (user_id, address, domain_forms(address), self.address_quota, uuid4())
-        with _refusals():
+        with refusals():
             ((made,),) = await self.pool.query(sql.CREATE_ADDRESS, parameters)
         return MailboxRef(user_id, made)
 
     async def delete_address(self, user_id: UUID, address: str) -> None:
         """Give an address back; see the interface."""
-        with _refusals():
+        with refusals():
             await self.pool.query(sql.DELETE_ADDRESS, (user_id, address))
 
     async def create_folder(self, user_id: UUID, owner: str, folder: str, special_use: str | None) -> MailboxRef:
         """Create a folder; see the interface."""
-        with _refusals():
+        with refusals():
             ((made,),) = await self.pool.query(
                 sql.CREATE_FOLDER, (user_id, owner, folder, special_use, self.folder_quota)
             )
@@ -64,17 +64,17 @@ class MailboxWriter:
 
     async def delete_folder(self, user_id: UUID, owner: str, folder: str) -> None:
         """Delete a folder; see the interface."""
-        with _refusals():
+        with refusals():
             await self.pool.query(sql.DELETE_FOLDER, (user_id, owner, folder))
 
     async def rename_folder(self, user_id: UUID, owner: str, folder: str, new_owner: str, new_folder: str) -> None:
         """Rename a folder and all below it; see the interface."""
-        with _refusals():
+        with refusals():
             await self.pool.query(sql.RENAME_FOLDER, (user_id, owner, folder, new_owner, new_folder))
 
     async def rename_inbox(self, inbox: MailboxRef, new_owner: str, new_folder: str) -> MailboxRef:
         """Move all messages of INBOX to a new folder; see the interface."""
-        with _refusals():
+        with refusals():
             ((made,),) = await self.pool.query(
                 sql.RENAME_INBOX, (inbox.user_id, inbox.id, new_owner, new_folder, self.folder_quota)
             )
@@ -101,7 +101,7 @@ class MailboxWriter:
             [storable(m.from_addr) for m in messages],
             [printed_array([storable(address) for address in m.to_addrs]) for m in messages],
         )
-        with _refusals():
+        with refusals():
             rows = await self.pool.query(sql.APPEND, (mailbox.user_id, mailbox.id, *columns))
         return [uid for (uid,) in rows]
 
@@ -131,20 +131,20 @@ class MailboxWriter:
     async def copy(self, source: MailboxRef, uids: Sequence[int], target: MailboxRef) -> Sequence[tuple[int, int]]:
         """Copy messages; see the interface."""
         copies = [uuid4() for _ in uids]
-        with _refusals():
+        with refusals():
             rows = await self.pool.query(sql.COPY, (source.user_id, source.id, array(uids), target.id, copies))
         return [(old, new) for old, new in rows]
 
     async def move(self, source: MailboxRef, uids: Sequence[int], target: MailboxRef) -> Sequence[tuple[int, int]]:
         """Move messages; see the interface."""
-        with _refusals():
+        with refusals():
             rows = await self.pool.query(sql.MOVE, (source.user_id, source.id, array(uids), target.id))
         return [(old, new) for old, new in rows]
 
 
 @contextmanager
-def _refusals() -> Iterator[None]:
-    """Turn what our functions raise into refusals."""
+def refusals() -> Iterator[None]:
+    """Turn what the functions in ``schema/`` raise into :class:`Refused`."""
     try:
         yield
     except psycopg2.Error as error:
