@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 from datetime import UTC, datetime, timedelta
 
+from click import Command
+
 from cybertemp_imap.admin.cli import program
 from test.admin_case import USER, AdminTestCase
 
@@ -70,7 +72,7 @@ class AccountTests(AdminTestCase):
 
     def test_help(self) -> None:
         """Every command has help with an example."""
-        pending = [([], program)]
+        pending: list[tuple[list[str], Command]] = [([], program)]
         while pending:
             path, command = pending.pop()
             inner = getattr(command, "commands", {})
