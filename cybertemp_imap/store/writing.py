@@ -115,7 +115,7 @@ class MailboxWriter:
         text = [storable(each) for each in (message.subject, message.body)]
         html = None if message.html is None else storable(message.html)
         recipients = [storable(address) for address in message.to_addrs]
-        with _refusals():
+        with refusals():
             # Done twice, it is done once: the function looks for the first e-mail.
             await self.pool.query(
                 sql.RECEIVE,
