@@ -12,7 +12,7 @@ SOURCES := setup.cfg setup.py pyproject.toml MANIFEST.in README.rst \
 LOCAL := --no-deps --no-build-isolation --force-reinstall
 
 .DELETE_ON_ERROR:
-.PHONY: run test bench lint format types check wheel clean
+.PHONY: run test bench docs lint format types check wheel sdist clean
 
 run: $(VENV)/.installed-embedded
 	@mkdir -p "$(DATA)"
@@ -27,6 +27,10 @@ test: $(VENV)/.installed-test
 # Beside Dovecot, as root; BENCH="--only flags --profile" and more: see docs/bench.rst.
 bench: $(VENV)/.installed-embedded
 	$(BIN)/python -m bench $(BENCH)
+
+# Into build/docs/; a warning is an error.
+docs: $(VENV)/.installed-docs
+	$(BIN)/sphinx-build -q -W --keep-going -E -d build/doctrees docs build/docs
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
@@ -44,6 +48,9 @@ check: lint types test
 wheel: $(VENV)/.installed-dev
 	rm -rf build dist
 	$(BIN)/python -m build --wheel --no-isolation --outdir dist . >/dev/null
+
+sdist: $(VENV)/.installed-dev
+	$(BIN)/python -m build --sdist --no-isolation --outdir dist . >/dev/null
 
 clean:
 	rm -rf build dist *.egg-info $(VENV) _trial_temp* .mypy_cache .ruff_cache .hypothesis

@@ -1,3 +1,3 @@
 """Temporary and private mailboxes over IMAP: a Twisted server on PostgreSQL."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
