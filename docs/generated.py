@@ -5,12 +5,12 @@ Each is a directive without arguments. What they print is made by pure functions
 
 from __future__ import annotations
 
-import argparse
 import configparser
 import dataclasses
 import importlib
 import os
 import re
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -169,11 +169,9 @@ def commands() -> Iterator[tuple[str, str]]:
     parser = configparser.ConfigParser()
     parser.read(TOP / "setup.cfg", encoding="utf-8")
     name, target = (part.strip() for part in parser["options.entry_points"]["console_scripts"].split("="))
-    module = importlib.import_module(target.partition(":")[0])
-    if hasattr(module, "program"):
-        yield from _click_commands(module.program, name, None)
-    else:
-        yield from _argparse_commands(module._parser(), name)
+    module, _, function = target.partition(":")
+    main = getattr(importlib.import_module(module), function)
+    yield from _click_commands(sys.modules[main.__module__].program, name, None)
 
 
 def _click_commands(command: Any, name: str, parent: Any) -> Iterator[tuple[str, str]]:
@@ -181,14 +179,6 @@ def _click_commands(command: Any, name: str, parent: Any) -> Iterator[tuple[str,
         yield name, context.get_help()
         for each, inner in sorted(getattr(command, "commands", {}).items()):
             yield from _click_commands(inner, f"{name} {each}", context)
-
-
-def _argparse_commands(parser: argparse.ArgumentParser, name: str) -> Iterator[tuple[str, str]]:
-    yield name, parser.format_help()
-    for action in parser._actions:
-        if isinstance(action, argparse._SubParsersAction):
-            for each, inner in action.choices.items():
-                yield from _argparse_commands(inner, f"{name} {each}")
 
 
 def commands_text() -> Iterator[str]:
