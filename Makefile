@@ -8,7 +8,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 # Everything that a normal (not editable) install copies: a change of any of it installs the package again.
 SOURCES := setup.cfg setup.py pyproject.toml MANIFEST.in README.rst \
-	$(shell find cybertemp_imap schema twisted -name '*.py' -o -name '*.sql' -o -name py.typed)
+	$(shell find cybertemp_imap schema twisted -name '*.py' -o -name '*.sql' -o -name '*.xml' -o -name '*.css' -o -name py.typed)
 LOCAL := --no-deps --no-build-isolation --force-reinstall
 
 .DELETE_ON_ERROR:

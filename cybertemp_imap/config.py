@@ -73,8 +73,14 @@ class Settings:
     #: True: logging in is allowed on any connection. False: only with TLS, or from this machine.
     allow_plaintext: bool = _setting("IMAP_ALLOW_PLAINTEXT", forms.plaintext, False)
 
-    #: Where the operator's programs ask for metrics and health.
+    #: Where the operator's programs ask for metrics and health, and where mail clients for their settings.
     http: str | None = _setting("IMAP_HTTP", forms.loopback_endpoint, option="http")
+    public_http: str | None = _setting("IMAP_PUBLIC_HTTP", forms.public_endpoint, option="public-http")
+    #: What mail clients are told: the name of this server, its ports (0: none), and what the service is called.
+    public_host: str | None = _setting("IMAP_PUBLIC_HOST", forms.host_name)
+    public_tls_port: int = _setting("IMAP_PUBLIC_TLS_PORT", forms.whole(0, 65535), 993)
+    public_starttls_port: int = _setting("IMAP_PUBLIC_STARTTLS_PORT", forms.whole(0, 65535), 0)
+    public_name: str | None = _setting("IMAP_PUBLIC_NAME", forms.title)
 
     embedded: bool = _setting("IMAP_EMBEDDED", forms.boolean, False, option="embedded")
     demo: bool = _setting("IMAP_DEMO", forms.boolean, False, option="demo")
@@ -171,6 +177,7 @@ def load(options: Mapping[str, Any], environ: Mapping[str, str], env_file: str |
     _settle_database(values, given)
     _settle_listening(values)
     _settle_tls(values, given)
+    _settle_public(values, given)
     values.setdefault("data_dir", Path(".data").absolute())
     return Settings(**values)
 
@@ -272,3 +279,17 @@ def _settle_tls(values: dict[str, Any], given: Mapping[str, _Given]) -> None:
     for name, variable in pair.items():
         if wanted is not None and name not in given:
             raise ConfigError(f"{wanted} is set, and {variable} is not: TLS needs both certificate and key.")
+
+
+def _settle_public(values: dict[str, Any], given: Mapping[str, _Given]) -> None:
+    """See that there is what mail clients are to be told."""
+    if "public_http" not in values:
+        return
+    label = given["public_http"].label
+    if "public_host" not in values:
+        raise ConfigError(f"{label} is set, and IMAP_PUBLIC_HOST is not: mail clients must be told a server's name.")
+    if not values.get("public_tls_port", 993) and not values.get("public_starttls_port", 0):
+        raise ConfigError(
+            f"{label} is set, and both IMAP_PUBLIC_TLS_PORT and IMAP_PUBLIC_STARTTLS_PORT are 0: "
+            "mail clients must be told a port."
+        )

@@ -78,11 +78,12 @@ class Places:
         if settings.tls_bind is not None:
             self.all.append(Place(reactor, settings.tls_bind.endpoint, self.starttls))
         self.http = None if settings.http is None else Place(reactor, settings.http)
+        self.public_http = None if settings.public_http is None else Place(reactor, settings.public_http)
 
     @property
     def certificates(self) -> Iterable[Certificate]:
         """Every certificate once."""
-        web = [place for place in (self.http,) if place is not None]
+        web = [place for place in (self.http, self.public_http) if place is not None]
         found = (self.starttls, *(place.certificate for place in (*self.all, *web)))
         return {each for each in found if each is not None}
 

@@ -31,6 +31,7 @@ class Options(usage.Options):
             None,
             "Port, or endpoint, for metrics and health, as IMAP_HTTP; 127.0.0.1 unless it says otherwise.",
         ],
+        ["public-http", None, None, "Port, or endpoint, for the settings of mail clients, as IMAP_PUBLIC_HTTP."],
         ["log-level", None, None, "Least level of what is logged of sessions, as IMAP_LOG_LEVEL. [default: info]"],
         ["data-dir", "d", None, "Folder of the embedded PostgreSQL, as IMAP_DATA_DIR. [default: .data]"],
         ["supabase-url", None, None, "Supabase project, as SUPABASE_URL; its key is in the environment alone."],

@@ -172,6 +172,28 @@ class HttpTests(ConfigTestCase):
             self.assertEqual(load({"http": given}, {"DATABASE_URL": DSN}).http, endpoint)
         self.assertIsNone(load({}, {"DATABASE_URL": DSN}).http)
 
+    def test_public(self) -> None:
+        """What is for everybody is on every interface; its host is told in ASCII."""
+        given = {"IMAP_PUBLIC_HTTP": "8080", "IMAP_PUBLIC_HOST": "Imap.BÜCHER.example."}
+        settings = load({}, {"DATABASE_URL": DSN, **given})
+        self.assertEqual(settings.public_http, "tcp:8080")
+        self.assertEqual(settings.public_host, "imap.xn--bcher-kva.example")
+        self.assertEqual((settings.public_tls_port, settings.public_starttls_port), (993, 0))
+
+    def test_public_mistakes(self) -> None:
+        """Without anything to tell there is nothing to serve."""
+        given = {"IMAP_PUBLIC_HTTP": "8080"}
+        self.assertEqual(
+            self.mistake(given),
+            "IMAP_PUBLIC_HTTP from the environment is set, and IMAP_PUBLIC_HOST is not: "
+            "mail clients must be told a server's name.",
+        )
+        given["IMAP_PUBLIC_HOST"] = "imap.example.com"
+        self.assertIn("must be told a port.", self.mistake({**given, "IMAP_PUBLIC_TLS_PORT": "0"}))
+        for host in ("a b", "-a.example", "<b>.example", "a" * 64 + ".example", "imap..example", "x/y"):
+            self.assertIn("is not a host name.", self.mistake({**given, "IMAP_PUBLIC_HOST": host}))
+        self.assertIn("is not a name of at most 60", self.mistake({**given, "IMAP_PUBLIC_NAME": "a" * 61}))
+
     def test_mistakes(self) -> None:
         """What is none of these is refused."""
         for value in ("metrics", "70000", "example.com:9143", ":"):

@@ -116,3 +116,12 @@ class Text(Resource):
         request.setHeader(b"Content-Type", self._type)
         request.setHeader(b"Cache-Control", b"max-age=300")
         return self._content
+
+
+def argument(request: Request, name: bytes) -> str | None:
+    """Return an argument of a request's query, None where there is none or it is not UTF-8. It is not to be trusted."""
+    values = (request.args or {}).get(name) or [b""]
+    try:
+        return values[0].decode() or None
+    except UnicodeDecodeError:
+        return None

@@ -14,6 +14,7 @@ from cybertemp_imap.config import Settings
 from cybertemp_imap.listening import Place, Places, not_bound
 from cybertemp_imap.vitals import Vitals
 from cybertemp_imap.web.http import Bounded, site_of
+from cybertemp_imap.web.settings import client_settings
 
 if TYPE_CHECKING:
     from cybertemp_imap.web.operator import OperatorRoot
@@ -37,6 +38,11 @@ class WebPorts:
 
             self._operator = OperatorRoot()
             await self._serve(self._places.http, self._operator, "--http or IMAP_HTTP")
+        if self._places.public_http is not None:
+            from cybertemp_imap.web.public import PublicRoot
+
+            root = PublicRoot(client_settings(self._settings))
+            await self._serve(self._places.public_http, root, "--public-http or IMAP_PUBLIC_HTTP")
 
     async def _serve(self, place: Place, root: Resource, setting: str) -> None:
         site = site_of(root, self._reactor)
