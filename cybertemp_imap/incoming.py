@@ -117,6 +117,11 @@ class Incoming:
         )
 
 
+def crlf(message: bytes) -> bytes:
+    """Return a message with every line end made CRLF."""
+    return _BARE_LF.sub(b"\r\n", message)
+
+
 def read_letter(message: bytes) -> Letter:
     """Read a message, or as much of its beginning as there is; never raises."""
     root = parse(message)

@@ -12,6 +12,8 @@ from cybertemp_imap.admin.account import account
 from cybertemp_imap.admin.address import address
 from cybertemp_imap.admin.ban import ban
 from cybertemp_imap.admin.domain import domain
+from cybertemp_imap.admin.exporting import export
+from cybertemp_imap.admin.importing import import_mail
 from cybertemp_imap.admin.migrate import migrate
 from cybertemp_imap.admin.token import token
 from cybertemp_imap.admin.work import PROGRAM
@@ -26,7 +28,7 @@ def program() -> None:
     """
 
 
-for _command in (account, token, domain, address, ban, migrate):
+for _command in (account, token, domain, address, ban, import_mail, export, migrate):
     program.add_command(_command)
 
 

@@ -90,19 +90,8 @@ class MailboxWriter:
 
     async def append(self, mailbox: MailboxRef, messages: Sequence[NewMessage]) -> Sequence[int]:
         """Add messages; see the interface."""
-        columns: tuple[list[Any], ...] = (
-            [m.id for m in messages],
-            [m.size for m in messages],
-            [m.internal_date for m in messages],
-            [printed_array(m.flags) for m in messages],
-            [storable(m.subject) for m in messages],
-            [storable(m.body) for m in messages],
-            [None if m.html is None else storable(m.html) for m in messages],
-            [storable(m.from_addr) for m in messages],
-            [printed_array([storable(address) for address in m.to_addrs]) for m in messages],
-        )
         with refusals():
-            rows = await self.pool.query(sql.APPEND, (mailbox.user_id, mailbox.id, *columns))
+            rows = await self.pool.query(sql.APPEND, (mailbox.user_id, mailbox.id, *append_columns(messages)))
         return [uid for (uid,) in rows]
 
     async def is_banned(self, address: str) -> bool:
@@ -152,6 +141,21 @@ def refusals() -> Iterator[None]:
         if refusal is None:
             raise
         raise Refused(refusal) from None
+
+
+def append_columns(messages: Sequence[NewMessage]) -> tuple[list[Any], ...]:
+    """Return messages as the arguments of ``imap.append``, one list for each column."""
+    return (
+        [m.id for m in messages],
+        [m.size for m in messages],
+        [m.internal_date for m in messages],
+        [printed_array(m.flags) for m in messages],
+        [storable(m.subject) for m in messages],
+        [storable(m.body) for m in messages],
+        [None if m.html is None else storable(m.html) for m in messages],
+        [storable(m.from_addr) for m in messages],
+        [printed_array([storable(address) for address in m.to_addrs]) for m in messages],
+    )
 
 
 def storable(text: str) -> str:

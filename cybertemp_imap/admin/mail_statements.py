@@ -1,0 +1,17 @@
+"""Every SQL statement of the commands on mail: import, export and purge."""
+
+from __future__ import annotations
+
+KNOWN = "SELECT e.id FROM public.emails e WHERE e.id = ANY (%s::uuid[])"
+
+HIDDEN = "SELECT imap.hidden_senders(%s::text[])"
+
+UPLOAD = "INSERT INTO imap.upload (id, piece, octets) VALUES %s"
+
+WEIGHTS = """
+    SELECT m.uid, coalesce(octet_length(s.source), 0) + coalesce(octet_length(e.body), 0)
+                  + coalesce(octet_length(e.html), 0)
+    FROM imap.held b JOIN imap.message m ON m.mailbox_id = b.id JOIN public.emails e ON e.id = m.email_id
+    LEFT JOIN imap.source s ON s.email_id = m.email_id
+    WHERE b.user_id = %s AND b.id = %s AND m.uid > %s ORDER BY m.uid LIMIT %s
+"""
