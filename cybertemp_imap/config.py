@@ -81,6 +81,18 @@ class Settings:
     public_tls_port: int = _setting("IMAP_PUBLIC_TLS_PORT", forms.whole(0, 65535), 993)
     public_starttls_port: int = _setting("IMAP_PUBLIC_STARTTLS_PORT", forms.whole(0, 65535), 0)
     public_name: str | None = _setting("IMAP_PUBLIC_NAME", forms.title)
+    #: Twisted endpoint strings where mail is taken, and by what name.
+    lmtp: tuple[str, ...] = _setting("IMAP_LMTP", forms.endpoints, (), option="lmtp")
+    smtp: tuple[str, ...] = _setting("IMAP_SMTP", forms.endpoints, (), option="smtp")
+    mail_host: str | None = _setting("IMAP_MAIL_HOST", forms.host_name)
+    #: What senders may use: see MailLimits.
+    mail_size: int = _setting("IMAP_MAIL_SIZE", forms.whole(65536, 1024 * _MEBIBYTE), 25 * _MEBIBYTE)
+    mail_recipients: int = _setting("IMAP_MAIL_RECIPIENTS", forms.whole(1, 1000), 100)
+    mail_line_limit: int = _setting("IMAP_MAIL_LINE_LIMIT", forms.whole(1024, 65536), 4096)
+    mail_connections: int = _setting("IMAP_MAIL_CONNECTIONS", forms.whole(1, 10_000), 200)
+    mail_ip_connections: int = _setting("IMAP_MAIL_IP_CONNECTIONS", forms.whole(1, 10_000), 50)
+    mail_timeout: float = _setting("IMAP_MAIL_TIMEOUT", forms.seconds(1, 3600), 300.0)
+    mail_data_timeout: float = _setting("IMAP_MAIL_DATA_TIMEOUT", forms.seconds(1, _DAY), 1800.0)
 
     embedded: bool = _setting("IMAP_EMBEDDED", forms.boolean, False, option="embedded")
     demo: bool = _setting("IMAP_DEMO", forms.boolean, False, option="demo")

@@ -79,12 +79,14 @@ class Places:
             self.all.append(Place(reactor, settings.tls_bind.endpoint, self.starttls))
         self.http = None if settings.http is None else Place(reactor, settings.http)
         self.public_http = None if settings.public_http is None else Place(reactor, settings.public_http)
+        self.lmtp = [Place(reactor, text) for text in settings.lmtp]
+        self.smtp = [Place(reactor, text) for text in settings.smtp]
 
     @property
     def certificates(self) -> Iterable[Certificate]:
         """Every certificate once."""
         web = [place for place in (self.http, self.public_http) if place is not None]
-        found = (self.starttls, *(place.certificate for place in (*self.all, *web)))
+        found = (self.starttls, *(place.certificate for place in (*self.all, *web, *self.lmtp, *self.smtp)))
         return {each for each in found if each is not None}
 
     def look(self) -> None:

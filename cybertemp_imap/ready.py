@@ -29,6 +29,11 @@ def ready_lines(hosts: Iterable[IAddress], token: str | None, encrypted: Iterabl
     ]
 
 
+def mail_lines(hosts: Iterable[tuple[str, IAddress]]) -> list[str]:
+    """Return the lines to print for ports that take mail, each with its protocol."""
+    return [f"ready: {protocol}://{place}" for protocol, host in hosts if (place := _place(host))]
+
+
 def _place(host: Any) -> str | None:
     """Return ``address:port`` as a client on this machine would use it, None for what is no TCP port."""
     address, port = getattr(host, "host", None), getattr(host, "port", None)

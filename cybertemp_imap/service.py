@@ -29,13 +29,14 @@ from cybertemp_imap.addresses import Addresses
 from cybertemp_imap.auth import TokenChecker
 from cybertemp_imap.cached import Cached
 from cybertemp_imap.config import Settings
+from cybertemp_imap.delivery.ports import MailPorts, MailStore
 from cybertemp_imap.embedded import EmbeddedPostgres
 from cybertemp_imap.listening import Gate, Places, not_bound, reading
 from cybertemp_imap.operator_error import OperatorError
 from cybertemp_imap.protocol.factory import ImapFactory
 from cybertemp_imap.protocol.limits import Limits
 from cybertemp_imap.protocol.sessionlog import SessionLog
-from cybertemp_imap.ready import ready_lines
+from cybertemp_imap.ready import mail_lines, ready_lines
 from cybertemp_imap.renewal import Renewal
 from cybertemp_imap.shared import SharedMailboxes
 from cybertemp_imap.store import migrations
@@ -83,6 +84,7 @@ def build_factory(settings: Settings, dsn: str) -> tuple[Startable, Factory]:
     ]
     factory = ImapFactory(portal, limits)
     factory.vitals = Vitals(factory, store, mailboxes, domains, reactor)
+    factory.mail_store = MailStore(store, domains.get)
     return Upkeep(store, mailboxes, settings.poll_interval, reactor, rounds), factory
 
 
@@ -131,6 +133,7 @@ class ImapService(MultiService):
         self._places = Places(settings, reactor)
         self._renewal = Renewal(self._places, reactor)
         self._web = WebPorts(settings, self._places, reactor)
+        self._mail = MailPorts(settings, self._places, reactor)
         self._gate = Gate()
         self._ports: list[IListeningPort] = []
         self._listening: Deferred[None] | None = None
@@ -167,6 +170,7 @@ class ImapService(MultiService):
             reading(port, False)
             self._ports.append(port)
         await self._web.listen()
+        await self._mail.listen()
 
     async def _start(self, listening: Deferred[None]) -> None:
         try:
@@ -185,11 +189,12 @@ class ImapService(MultiService):
         self._renewal.start()
         self._gate.open(factory)
         self._web.open(getattr(factory, "vitals", None))
+        self._mail.open(getattr(factory, "mail_store", None))
         for port in self._ports:
             reading(port, True)
         hosts = [port.getHost() for port in self._ports]
         encrypted = [host for host, place in zip(hosts, self._places.all, strict=True) if place.certificate is not None]
-        for line in ready_lines(hosts, token, encrypted):
+        for line in [*ready_lines(hosts, token, encrypted), *mail_lines(self._mail.hosts())]:
             self.log.info("{line}", line=line.replace(token, "…") if token else line)
             _say(sys.__stdout__, line)
 
@@ -217,6 +222,7 @@ class ImapService(MultiService):
         while self._ports:
             await maybeDeferred(self._ports.pop().stopListening)
         self._listening = None
+        await self._mail.stop(self._settings.stop_timeout)
         factory, self._factory = self._factory, None
         if factory is not None:
             await factory.sessions.stop(self._reactor, self._settings.stop_timeout)

@@ -47,12 +47,22 @@ class Options(usage.Options):
     def __init__(self) -> None:
         super().__init__()
         self["listen"] = []
+        self["lmtp"] = []
+        self["smtp"] = []
 
     def opt_listen(self, description: str) -> None:
         """Twisted endpoint string to listen on, as in IMAP_LISTEN; can be given several times."""
         self["listen"].append(description)
 
     opt_l = opt_listen
+
+    def opt_lmtp(self, description: str) -> None:
+        """Twisted endpoint string to take mail on by LMTP, as in IMAP_LMTP; can be given several times."""
+        self["lmtp"].append(description)
+
+    def opt_smtp(self, description: str) -> None:
+        """Twisted endpoint string to take mail on by SMTP, as in IMAP_SMTP; can be given several times."""
+        self["smtp"].append(description)
 
     def parseArgs(self, *arguments: str) -> None:
         """Refuse anything that is not an option."""

@@ -235,7 +235,7 @@ class MailSession(Wire):
             peer=None if self.peer_host is None else shown(self.peer_host),
             host=self.factory.host,
             id=uuid4().hex[:16],
-            received_at=datetime.now(UTC).replace(microsecond=0),
+            received_at=datetime.now(UTC),
         )
         try:
             await deposit.deliver(transfer, sender.address, recipients)

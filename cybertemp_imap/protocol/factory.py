@@ -41,6 +41,8 @@ class ImapFactory(Factory):
         self.limits = limits or Limits()
         #: What STARTTLS uses; without one it is not offered.
         self.certificate: Any = None
+        #: Where mail that comes in goes, for whoever takes it; the protocol has no use for it.
+        self.mail_store: Any = None
         self.challengers = dict(challengers)
         self.reactor = reactor
         #: What there is to be seen of the server that this is part of, where somebody looks.
