@@ -18,7 +18,6 @@ from cybertemp_imap.listening import Gate, Place, Places, not_bound, reading
 from cybertemp_imap.protocol.sessionlog import SessionLog
 from cybertemp_imap.store.receiving import ReceivingStore
 
-
 _SETTINGS = {True: "--lmtp or IMAP_LMTP", False: "--smtp or IMAP_SMTP"}
 
 
