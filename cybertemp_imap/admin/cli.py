@@ -11,6 +11,7 @@ from cybertemp_imap import __version__
 from cybertemp_imap.admin.account import account
 from cybertemp_imap.admin.address import address
 from cybertemp_imap.admin.ban import ban
+from cybertemp_imap.admin.deliver import deliver
 from cybertemp_imap.admin.domain import domain
 from cybertemp_imap.admin.exporting import export
 from cybertemp_imap.admin.importing import import_mail
@@ -24,11 +25,12 @@ from cybertemp_imap.admin.work import PROGRAM
 def program() -> None:
     """Looks after accounts, addresses, mail and the database of cybertemp-imap.
 
-    Settings are read as the server reads them: from the environment and from .env. Every command has --json.
+    Settings are read as the server reads them: from the environment and from .env. Every command but deliver has
+    --json.
     """
 
 
-for _command in (account, token, domain, address, ban, import_mail, export, migrate):
+for _command in (account, token, domain, address, ban, import_mail, export, deliver, migrate):
     program.add_command(_command)
 
 

@@ -92,6 +92,11 @@ class HostedStore(PostgresStore):
         await self._need_bans()
         return await super().refresh(mailbox)
 
+    async def is_banned(self, address: str) -> bool:
+        """Ask about an address and its domain; see the interface. Nothing is taken for what may be banned."""
+        await self._need_bans()
+        return await super().is_banned(address)
+
     async def create_address(self, user_id: UUID, address: str) -> MailboxRef:
         """Create or claim an address; see the interface. Nothing is created that may be banned."""
         await self._need_bans()
