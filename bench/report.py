@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from bench import push, receiver
+from bench import delivery, push, receiver
 from bench.scenarios import SCENARIOS
 from bench.servers import Dovecot, Ours
 
-_PARTS = {"push": push.as_text, "receiver": receiver.as_text, "endured": receiver.endured_as_text}
+_PARTS = {
+    "push": push.as_text,
+    "receiver": receiver.as_text,
+    "endured": receiver.endured_as_text,
+    "delivery": delivery.as_text,
+}
 _COLD = {"cold_select": "first SELECT ever", "cold_envelopes": "first listing of envelopes ever"}
 
 

@@ -120,6 +120,8 @@ class Ours(Server):
         self.password = self.database.token
         self._database_cores = database_cores
         self._report = folder / "probe.json"
+        #: Where mail is taken by LMTP, once :meth:`start_with_mail` was called.
+        self.mail_port: int | None = None
 
     def prepare(self, mailboxes: Mails) -> None:
         """Start the database and deliver the mail."""
@@ -134,10 +136,18 @@ class Ours(Server):
         host, port = self.address
         command = [sys.executable, "-m", "bench.measured", "--nodaemon", "--pidfile=", "cybertemp-imap"]
         self._spawn(
-            [*command, "--bind", f"{host}:{port}"],
+            [*command, "--bind", f"{host}:{port}", *self._mail_options()],
             {"DATABASE_URL": self.database.dsn, "PYTHONPATH": str(_ROOT), "BENCH_PROBE": str(self._report), **_PLENTY},
             self.folder,
         )
+
+    def start_with_mail(self) -> None:
+        """Start the server so that it takes mail too."""
+        self.mail_port = free_port()
+        self.start()
+
+    def _mail_options(self) -> list[str]:
+        return [] if self.mail_port is None else ["--lmtp", f"tcp:{self.mail_port}:interface=127.0.0.1"]
 
     def forget(self) -> None:
         """Drop what IMAP knows of the mail."""
