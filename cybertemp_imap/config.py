@@ -104,6 +104,9 @@ class Settings:
     #: How often open mailboxes look for changes, should a notification be lost.
     poll_interval: float = _setting("IMAP_POLL_INTERVAL", forms.seconds(1, 3600), 60.0)
 
+    #: The age at which mail is deleted; None for never.
+    retention: float | None = _setting("IMAP_RETENTION", forms.age)
+
     #: How often it is looked whether open sessions still have a right to be.
     rights_interval: float = _setting("IMAP_RIGHTS_INTERVAL", forms.seconds(1, 3600), 30.0)
 

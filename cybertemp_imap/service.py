@@ -44,7 +44,7 @@ from cybertemp_imap.store.postgres import PostgresStore
 from cybertemp_imap.supabase.client import SupabaseClient
 from cybertemp_imap.supabase.store import HostedStore
 from cybertemp_imap.throttle import Table, default_file
-from cybertemp_imap.upkeep import Upkeep
+from cybertemp_imap.upkeep import RETENTION_INTERVAL, Retention, Upkeep
 from cybertemp_imap.vitals import Vitals
 from cybertemp_imap.watch import SessionWatch
 from cybertemp_imap.web.ports import WebPorts
@@ -82,6 +82,8 @@ def build_factory(settings: Settings, dsn: str) -> tuple[Startable, Factory]:
         (settings.rights_interval, mailboxes.leave_gone),
         (settings.domain_cache * DOMAIN_ROUND, domains.renew),
     ]
+    if settings.retention is not None:
+        rounds.append((RETENTION_INTERVAL, Retention(store, settings.retention).purge))
     factory = ImapFactory(portal, limits)
     factory.vitals = Vitals(factory, store, mailboxes, domains, reactor)
     factory.mail_store = MailStore(store, domains.get)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred
@@ -78,3 +79,36 @@ class Upkeep:
         call = LoopingCall(lambda: Deferred.fromCoroutine(once()))
         call.clock = reactor
         return call
+
+
+RETENTION_INTERVAL = 300.0
+"""Seconds between two times of deleting old mail."""
+
+RETENTION_BATCHES = 20
+"""How many batches are deleted at a time, at most."""
+
+
+class AgeingStore(Protocol):
+    """What retention needs of a store."""
+
+    async def purge(self, before: datetime, batches: int) -> int:
+        """Delete mail that is older."""
+
+
+class Retention:
+    """Deletes mail when it is so many seconds old."""
+
+    _log = Logger()
+
+    def __init__(
+        self, store: AgeingStore, seconds: float, now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    ) -> None:
+        self._store = store
+        self._age = timedelta(seconds=seconds)
+        self._now = now
+
+    async def purge(self) -> None:
+        """Delete what is too old, or a part of it: the rest the next time."""
+        deleted = await self._store.purge(self._now() - self._age, RETENTION_BATCHES)
+        if deleted:
+            self._log.info("Deleted {deleted} messages older than IMAP_RETENTION", deleted=deleted)

@@ -16,6 +16,7 @@ from cybertemp_imap.admin.domain import domain
 from cybertemp_imap.admin.exporting import export
 from cybertemp_imap.admin.importing import import_mail
 from cybertemp_imap.admin.migrate import migrate
+from cybertemp_imap.admin.purge import purge
 from cybertemp_imap.admin.token import token
 from cybertemp_imap.admin.work import PROGRAM
 
@@ -30,7 +31,20 @@ def program() -> None:
     """
 
 
-for _command in (account, token, domain, address, ban, import_mail, export, deliver, migrate):
+_COMMANDS = (
+    account,
+    token,
+    domain,
+    address,
+    ban,
+    import_mail,
+    export,
+    deliver,
+    purge,
+    migrate,
+)
+
+for _command in _COMMANDS:
     program.add_command(_command)
 
 

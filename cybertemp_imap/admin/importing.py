@@ -142,7 +142,7 @@ def _add(work: Work, target: Target, batch: Sequence[FoundMessage], outcome: Out
     outcome.present += len(known)
     new = {key: value for key, value in wanted.items() if key not in known}
     rows = [_new_message(key, message, octets) for key, (message, octets) in new.items()]
-    ((hidden,),) = work.query(sql.HIDDEN, ([storable(row.from_addr) for row in rows],))
+    ((hidden,),) = work.query(sql.HIDDEN, (sorted({storable(row.from_addr) for row in rows}),))
     rows = [row for row in rows if storable(row.from_addr) not in set(hidden or ())]
     outcome.banned += len(new) - len(rows)
     if rows:

@@ -49,6 +49,9 @@ IDLE_DAYS = 30
 MAILBOXES_TIDIED = 200
 """How many of them are tidied by one statement."""
 
+PURGE_BATCH = 500
+"""Messages that are deleted for their age in one transaction."""
+
 
 class PostgresStore(MessageReader, MailboxWriter):
     """Accounts, mailboxes and messages in PostgreSQL (:class:`cybertemp_imap.store.interface.Store`)."""
@@ -117,6 +120,17 @@ class PostgresStore(MessageReader, MailboxWriter):
         after: int | None = 0
         while after is not None:
             ((after,),) = await self.pool.query(sql.FORGET_EXPUNGED, (after, EXPUNGED_DAYS, EXPUNGED_KEPT))
+
+    async def purge(self, before: datetime, batches: int) -> int:
+        """Delete mail that is older, at most so many batches of it; return how many messages that were."""
+        deleted = 0
+        for statement in (sql.PURGE, sql.PURGE_UNDATED):
+            after, gone = "-infinity", PURGE_BATCH
+            while gone == PURGE_BATCH and deleted < batches * PURGE_BATCH:
+                parameters = (after, before, before, None, None, PURGE_BATCH)
+                ((gone, last),) = await self.pool.query(statement, parameters, repeatable=True)
+                after, deleted = last or after, deleted + gone
+        return deleted
 
     def observe(self, observer: Observer) -> None:
         """Have changes by others told; see the interface."""

@@ -242,3 +242,37 @@ RECEIVE = """
     SELECT imap.receive(%s, %s, %s, %s, %s, %s, %s, %s, %s::text[], %s,
                         %s::uuid[], %s::uuid[], %s::text[], %s::bytea[])::text
 """
+
+# -- retention --------------------------------------------------------------------------------------------------------
+
+# Mail is old by its date, and by how long it has been here: what somebody puts here, however old, stays its time. Rows
+# that others have locked are left for the next time, so nobody is waited for and there is no deadlock.
+PURGE = """
+    WITH old AS (
+        SELECT e.id, e.timestamp FROM public.emails e
+        WHERE e.timestamp >= %s::timestamptz AND e.timestamp < %s AND (e.created_at IS NULL OR e.created_at < %s)
+          AND (%s::text IS NULL OR lower(e.mailbox_owner) = %s)
+        ORDER BY e.timestamp LIMIT %s FOR UPDATE SKIP LOCKED
+    ), gone AS (
+        DELETE FROM public.emails e USING old o WHERE e.id = o.id RETURNING o.timestamp
+    )
+    SELECT count(*), max(g.timestamp)::text FROM gone g
+"""
+
+PURGE_UNDATED = """
+    WITH old AS (
+        SELECT e.id, e.created_at FROM public.emails e
+        WHERE e.timestamp IS NULL AND e.created_at >= %s::timestamptz AND e.created_at < %s AND e.created_at < %s
+          AND (%s::text IS NULL OR lower(e.mailbox_owner) = %s)
+        ORDER BY e.created_at LIMIT %s FOR UPDATE SKIP LOCKED
+    ), gone AS (
+        DELETE FROM public.emails e USING old o WHERE e.id = o.id RETURNING o.created_at
+    )
+    SELECT count(*), max(g.created_at)::text FROM gone g
+"""
+
+AGED = """
+    SELECT count(*), coalesce(sum(e.size), 0)::bigint FROM public.emails e
+    WHERE coalesce(e.timestamp, e.created_at) < %s AND (e.created_at IS NULL OR e.created_at < %s)
+      AND (%s::text IS NULL OR lower(e.mailbox_owner) = %s)
+"""
