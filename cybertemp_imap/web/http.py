@@ -8,9 +8,12 @@ from __future__ import annotations
 from typing import Any
 
 from twisted.internet.interfaces import IAddress
-from twisted.protocols.policies import WrappingFactory
+from twisted.protocols.policies import ProtocolWrapper, WrappingFactory
+from twisted.python.failure import Failure
 from twisted.web.resource import Resource
 from twisted.web.server import Request, Site
+
+from cybertemp_imap.rules.origin import is_local, network_of
 
 MAX_BODY = 16 * 1024
 """Octets of a request's body; what Outlook sends has less than one kilobyte."""
@@ -18,8 +21,14 @@ MAX_BODY = 16 * 1024
 MAX_CONNECTIONS = 200
 """Connections at a time; of one more nothing is read."""
 
+MAX_FROM_ONE = 20
+"""Of them from one address, or IPv6 /64, of another machine."""
+
 TIMEOUT = 15.0
 """Seconds that a connection may be quiet."""
+
+LONGEST = 120.0
+"""Seconds that a connection may last, however busy: what is asked here is answered at once."""
 
 HEADERS = {
     b"Content-Security-Policy": b"default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; "
@@ -77,15 +86,51 @@ class BoundedRequest(Request):
         super().render(resrc)
 
 
+class Brief(ProtocolWrapper):
+    """A connection that ends in time: one that sends an octet now and then would otherwise never."""
+
+    factory: Bounded
+    network: str
+    _end: Any = None
+
+    def connectionMade(self) -> None:
+        """Begin to count the time."""
+        super().connectionMade()
+        self._end = self.factory.reactor.callLater(LONGEST, self._too_long)
+
+    def connectionLost(self, reason: Failure) -> None:  # type: ignore[override]
+        """Let go of everything."""
+        if self._end is not None:
+            self._end.cancel()
+            self._end = None
+        super().connectionLost(reason)
+
+    def _too_long(self) -> None:
+        self._end = None
+        transport: Any = self.transport
+        transport.abortConnection()
+
+
 class Bounded(WrappingFactory):
     """A site with a bounded number of connections."""
 
     noisy = False
+    protocol = Brief
+
+    def __init__(self, site: Site, reactor: Any) -> None:
+        super().__init__(site)
+        self.reactor = reactor
 
     def buildProtocol(self, addr: IAddress | None) -> Any:
         """Return the protocol of a new connection, None when there are too many."""
-        full = len(self.protocols) >= MAX_CONNECTIONS
-        return None if full else super().buildProtocol(addr)
+        host = getattr(addr, "host", None)
+        network = network_of(host)
+        near = sum(each.network == network for each in self.protocols)
+        if len(self.protocols) >= MAX_CONNECTIONS or (near >= MAX_FROM_ONE and not is_local(host)):
+            return None
+        connection: Any = super().buildProtocol(addr)
+        connection.network = network
+        return connection
 
     def disconnect(self) -> None:
         """End all connections."""
@@ -98,7 +143,7 @@ def site_of(root: Resource, reactor: Any) -> Bounded:
     site = Site(root, requestFactory=BoundedRequest, timeout=TIMEOUT, reactor=reactor)
     site.noisy = False
     site.displayTracebacks = False
-    return Bounded(site)
+    return Bounded(site, reactor)
 
 
 class Text(Resource):
