@@ -1,7 +1,7 @@
 """What a user's mailboxes must show, found out from the service's own tables by the plainest of means.
 
 Nothing of the server's own tables and functions is used for it, except by :meth:`Tables.check`, which looks at whether
-those are consistent in themselves.
+those are consistent in themselves, and :meth:`Tables.explain`, which shows them when a test has failed.
 """
 
 from __future__ import annotations
@@ -65,6 +65,18 @@ _FAULTS = {
     """,
 }
 
+_THESE = "(SELECT id FROM public.emails WHERE subject = ANY (%s))"
+_EXPLAIN = {
+    "e-mails": "SELECT id, mailbox_owner, mailbox, subject, from_addr, flags, created_at, xmin FROM public.emails"
+    " WHERE subject = ANY (%s)",
+    "messages": f"SELECT mailbox_id, uid, email_id, mod_seq, flags, xmin FROM imap.message WHERE email_id IN {_THESE}",
+    "arrivals": f"SELECT mailbox_id, email_id FROM imap.arrival WHERE email_id IS NULL OR email_id IN {_THESE}",
+    "mailboxes": "SELECT id, owner, folder, uid_next, highest_mod_seq, settle_xid, ban_version, scanned_at, xmin"
+    " FROM imap.mailbox ORDER BY id",
+    "feeds": "SELECT mailbox_id, owner, folder FROM imap.feed ORDER BY 1, 2",
+    "bans": "SELECT value, match_type, status, (SELECT version FROM imap.ban_state) FROM public.bans",
+}
+
 
 @dataclass(frozen=True)
 class Letter:
@@ -123,13 +135,20 @@ class Tables:
     # -- the truth ----------------------------------------------------------------------------------------------------
 
     def owned(self) -> set[str]:
-        """Return the user's addresses."""
-        return {name for (name,) in self.execute("SELECT email_address FROM inbox WHERE user_id = %s", self.user)}
+        """Return the user's addresses that are not banned."""
+        bans = self.execute("SELECT lower(value), match_type FROM bans WHERE status = 'active' AND scope = 'email'")
+        return {
+            name
+            for (name,) in self.execute("SELECT email_address FROM inbox WHERE user_id = %s", self.user)
+            if not any(value in name if match == "contains" else value == name for value, match in bans)
+        }
 
-    def shown(self, name: str) -> Shown:
-        """Return what a mailbox must show."""
-        places = self._places(name)
-        bans = self.execute("SELECT value, match_type FROM bans WHERE status = 'active' AND scope = 'sender'")
+    def shown(self, name: str, reach: frozenset[str] | None = None) -> Shown:
+        """Return what a mailbox must show; ``reach``: to a token that is limited to these addresses."""
+        places = self._places(name, reach)
+        bans = self.execute(
+            "SELECT value, match_type FROM bans WHERE status = 'active' AND scope IN ('sender', 'email')"
+        )
         rows = self.execute(
             "SELECT mailbox_owner, mailbox, subject, from_addr, flags FROM emails WHERE mailbox_owner = ANY (%s)",
             [owner for owner, _ in places],
@@ -140,25 +159,25 @@ class Tables:
             if (owner, folder) in places and not is_banned(sender, bans)
         )
 
-    def _places(self, name: str) -> list[tuple[str, str]]:
-        account = f"account:{self.user}"
+    def _places(self, name: str, reach: frozenset[str] | None) -> list[tuple[str, str]]:
         if name == "INBOX":
-            return [(account, "INBOX"), *((address, "INBOX") for address in self.owned())]
+            own = [f"account:{self.user}"] if reach is None else []
+            return [(owner, "INBOX") for owner in (*own, *(self.owned() if reach is None else self.owned() & reach))]
+        return [self.place(name)]
+
+    def place(self, name: str) -> tuple[str, str]:
+        """Return the owner and folder of a mailbox other than INBOX, as rows of ``emails`` have them."""
         first, _, rest = name.partition("/")
-        return [(first, rest or "INBOX") if "@" in first else (account, name)]
+        return (first, rest or "INBOX") if "@" in first else (f"account:{self.user}", name)
 
     # -- what the server keeps ----------------------------------------------------------------------------------------
 
-    def head(self, name: str) -> tuple[int, int, int]:
-        """Return the number, UIDNEXT and HIGHESTMODSEQ of a mailbox that was opened."""
-        owner, folder = self._places(name)[0]
-        ((number, uid_next, mod_seq),) = self.execute(
-            "SELECT id, uid_next, highest_mod_seq FROM imap.mailbox WHERE user_id = %s AND owner = %s AND folder = %s",
-            self.user,
-            owner,
-            folder,
+    def explain(self, subjects: list[str]) -> str:
+        """Show all there is about messages that a session knows wrongly."""
+        return "\n".join(
+            f"{title}: {self.execute(statement, subjects if '%s' in statement else None)}"
+            for title, statement in _EXPLAIN.items()
         )
-        return number, uid_next, mod_seq
 
     def check(self) -> None:
         """Check that the server's own tables hold together, when all the user's mailboxes are up to date."""

@@ -1,8 +1,9 @@
 """A mail client that knows of its mailbox only what the server has sent it, over a real socket.
 
-Whatever it is told is replayed: EXISTS, EXPUNGE and FETCH, in the order in which they come, also those that come during
-other commands. On the way it checks what must hold of any session: numbers are of messages that are there, a message's
-UID never changes, UIDs ascend, and what is new has a UID above all that the session ever saw.
+Whatever it is told is replayed: EXISTS, EXPUNGE, VANISHED and FETCH, in the order in which they come, also those that
+come during other commands. On the way it checks what must hold of any session: numbers are of messages that are there,
+a message's UID never changes, UIDs ascend, and what is new has a UID above all that the session ever saw; mod-sequences
+never fall, and come with all flags once they were asked for; VANISHED takes the place of EXPUNGE where it was enabled.
 """
 
 from __future__ import annotations
@@ -12,8 +13,9 @@ import socket
 from collections import deque
 from dataclasses import dataclass
 
+from test.mailbox_ledger import Changes, Contents, Point
 from test.response_parser import Response, parse_responses
-from test.wire import Answer
+from test.wire import Answer, uids_of
 
 PATIENCE = 20.0
 """Seconds after which a server that does not answer fails the test."""
@@ -24,9 +26,6 @@ TRANSCRIPT = 60
 _LITERAL = re.compile(rb"\{(\d+)\}\r\n$")
 _SUBJECT = re.compile(rb"Subject: (\S+)", re.IGNORECASE)
 _UNNUMBERED = "UID FLAGS BODY.PEEK[HEADER.FIELDS (SUBJECT)]"
-
-Contents = dict[int, tuple[str, frozenset[str]]]
-"""Subject and flags of messages, by UID."""
 
 
 class HungUp(Exception):
@@ -41,6 +40,7 @@ class Told:
     uid: int | None = None
     flags: frozenset[str] | None = None
     subject: str | None = None
+    mod_seq: int = 0
 
 
 def told_flags(flags: tuple[bytes, ...]) -> frozenset[str]:
@@ -57,6 +57,7 @@ class Connection:
         self._file = self._socket.makefile("rb")
         self._tags = 0
         self._said: deque[bytes] = deque(maxlen=TRANSCRIPT)
+        self.enabled: set[bytes] = set()
         self.read()
 
     @property
@@ -84,7 +85,9 @@ class Connection:
             octets += self._file.read(int(literal[1]))
             octets += self._line()
         self._said.append(b"S: " + octets)
-        (response,) = parse_responses(octets)
+        (response,) = parse_responses(octets, self.enabled)
+        if response.name == b"ENABLED":
+            self.enabled.update(name.upper() for name in response.data)
         if response.name == b"BYE":
             raise HungUp(response.text.decode())
         return response
@@ -122,17 +125,44 @@ class Connection:
 
 
 class Session(Connection):
-    """One login, with at most one mailbox open. ``messages`` is what the client was told, by sequence number."""
+    """One login, with at most one mailbox open. ``messages`` is what the client was told, by sequence number.
 
-    def __init__(self, port: int, user: str, token: str) -> None:
+    ``reach`` are the addresses to which its token is limited, ``reads_only`` whether that changes nothing.
+    """
+
+    def __init__(
+        self,
+        port: int,
+        user: str,
+        token: str,
+        *enabling: str,
+        reach: frozenset[str] | None = None,
+        reads_only: bool = False,
+    ) -> None:
         self.name: str | None = None
+        self.reach = reach
+        self.reads_only = reads_only
         self.messages: list[Told] = []
+        self.mailbox_id = b""
         self.uid_validity = 0
         self.uid_next = 0
+        self.mod_seq = 0
         self._highest = 0
         self._idling: bytes | None = None
         super().__init__(port)
         self.ok(f"LOGIN {user} {token}")
+        if enabling:
+            self.ok(f"ENABLE {' '.join(enabling)}")
+
+    @property
+    def tells_mod_seqs(self) -> bool:
+        """Whether the client has enabled CONDSTORE, by itself or with QRESYNC."""
+        return not self.enabled.isdisjoint((b"CONDSTORE", b"QRESYNC"))
+
+    @property
+    def tells_vanished(self) -> bool:
+        """Whether the client has enabled QRESYNC."""
+        return b"QRESYNC" in self.enabled
 
     def ok(self, text: str) -> Answer:
         """Give a command that must succeed."""
@@ -142,18 +172,43 @@ class Session(Connection):
 
     def select(self, name: str) -> bool:
         """Open a mailbox and learn what is in it; return whether it is there."""
-        self.name, self.messages, self._highest, self.uid_next = None, [], 0, 0
-        answer = self.command(f'SELECT "{name}"')
+        return self._select(name, "") is not None
+
+    def resync(self, name: str, point: Point, known: str) -> Changes:
+        """Open a mailbox as a client that was there before; ``known``: the UIDs it says that it knows, or nothing."""
+        parameters = f"{self.uid_validity} {point.mod_seq} {known}".rstrip()
+        answer = self._select(name, f" (QRESYNC ({parameters}))")
+        assert answer is not None, name
+        return changes_told(answer)
+
+    def _select(self, name: str, parameters: str) -> Answer | None:
+        self.name, self.messages, self._highest, self.uid_next, self.mod_seq = None, [], 0, 0, 0
+        answer = self.command(f'SELECT "{name}"{parameters}')
         if answer.status != "OK":
             assert answer.code == "NONEXISTENT", answer.tagged.raw
-            return False
+            return None
+        assert answer.code == ("READ-ONLY" if self.reads_only else "READ-WRITE")
         self.name = name
         # What comes from now on has a UID that was not below UIDNEXT; what is there has one that was.
         self._highest = self.uid_next - 1
         there = list(self.messages)
         self.learn()
         assert all((message.uid or 0) < self.uid_next for message in there), "UIDNEXT is below a UID that is there"
-        return True
+        return answer
+
+    def state(self) -> Point:
+        """Ask for the mod-sequences of a mailbox to which nothing happens; the client must know all that is there."""
+        ((_, items),) = self.ok(f'STATUS "{self.name}" (HIGHESTMODSEQ UIDNEXT)').data("STATUS")
+        before = self.contents
+        told = changes_told(self.ok("UID FETCH 1:* (FLAGS MODSEQ)"))
+        assert told.flags == {uid: flags for uid, (_, flags) in before.items()}, "flags are not what was told before"
+        return Point(items["HIGHESTMODSEQ"], items["UIDNEXT"], before, told.mod_seqs)
+
+    def changes_since(self, point: Point) -> Changes:
+        """Ask for what has changed in the open mailbox; ``vanished`` is None for who has not enabled QRESYNC."""
+        word = " VANISHED" * self.tells_vanished
+        told = changes_told(self.ok(f"UID FETCH 1:* (FLAGS) (CHANGEDSINCE {point.mod_seq}{word})"))
+        return told if self.tells_vanished else Changes(None, told.flags, told.mod_seqs)
 
     def poll(self) -> None:
         """Take in whatever has happened."""
@@ -166,7 +221,8 @@ class Session(Connection):
         unknown = [seq for seq, message in enumerate(self.messages, 1) if message.subject is None]
         if not unknown:
             return True
-        answer = self.command(f"FETCH {unknown[0]}:{unknown[-1]} ({_UNNUMBERED})")
+        more = " MODSEQ" * self.tells_mod_seqs
+        answer = self.command(f"FETCH {unknown[0]}:{unknown[-1]} ({_UNNUMBERED}{more})")
         assert answer.status == "OK" or answer.code == "EXPUNGEISSUED", answer.tagged.raw
         return answer.status == "OK"
 
@@ -228,11 +284,15 @@ class Session(Connection):
             assert number >= len(self.messages), "messages went without EXPUNGE"
             self.messages += [Told(self._highest) for _ in range(number - len(self.messages))]
         elif response.name == b"EXPUNGE":
+            assert not self.tells_vanished, response.raw
             assert 1 <= number <= len(self.messages), response.raw
             del self.messages[number - 1]
         elif response.name == b"FETCH":
             assert 1 <= number <= len(self.messages), response.raw
             self._fetched(number, response)
+        elif response.name == b"VANISHED":
+            assert self.tells_vanished, response.raw
+            self._vanished(response)
 
     def _code(self, name: bytes, value: object) -> None:
         if name == b"UIDVALIDITY":
@@ -241,6 +301,22 @@ class Session(Connection):
         elif name == b"UIDNEXT":
             assert isinstance(value, int)
             self.uid_next = value
+        elif name == b"HIGHESTMODSEQ":
+            assert isinstance(value, int) and value >= self.mod_seq, "HIGHESTMODSEQ falls"
+            self.mod_seq = value
+        elif name == b"MAILBOXID":
+            assert isinstance(value, bytes)
+            self.mailbox_id = value
+
+    def _vanished(self, response: Response) -> None:
+        """Take out what is gone: of a message just told to exist, the client may not know the UID."""
+        for uid in uids_of(response):
+            numbers = [message.uid for message in self.messages]
+            if response.data["earlier"]:
+                assert uid not in numbers, f"{uid} is EARLIER, and has a number: {response.raw!r}"
+            else:
+                place = numbers.index(uid if uid in numbers else None)
+                del self.messages[place]
 
     def _fetched(self, seq: int, response: Response) -> None:
         message = self.messages[seq - 1]
@@ -251,10 +327,24 @@ class Session(Connection):
             assert uid > message.floor, f"{uid} comes after {message.floor}"
             message.uid = uid
             self._highest = max(self._highest, uid)
+        if b"MODSEQ" in response.data:
+            assert response.data[b"MODSEQ"] >= message.mod_seq, f"the mod-sequence falls: {response.raw!r}"
+            message.mod_seq = response.data[b"MODSEQ"]
         if b"FLAGS" in response.data:
+            assert b"MODSEQ" in response.data or not self.tells_mod_seqs, response.raw
             message.flags = told_flags(response.data[b"FLAGS"])
         for name, value in response.data.items():
             if name.startswith(b"BODY[HEADER.FIELDS"):
                 subject = _SUBJECT.search(value)
                 assert subject is not None, response.raw
                 message.subject = subject[1].decode()
+
+
+def changes_told(answer: Answer) -> Changes:
+    """Return what VANISHED (EARLIER) and FETCH of an answer tell."""
+    told = [each.data for each in answer.named("FETCH") if b"FLAGS" in each.data and b"MODSEQ" in each.data]
+    return Changes(
+        frozenset(answer.vanished(earlier=True)),
+        {items[b"UID"]: told_flags(items[b"FLAGS"]) for items in told},
+        {items[b"UID"]: items[b"MODSEQ"] for items in told},
+    )
