@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import rule
 
 from cybertemp_imap.protocol.sequence import compact
-from test.mailbox_ledger import check_changes
+from test.mailbox_ledger import Ledger, check_changes
 from test.mailboxes_model import FOLDERS, WHOLE, noted
 from test.mailboxes_programs import FLAGS, Programs
 from test.replaying import Session
@@ -90,7 +90,8 @@ class Clients(Programs):
         validity, uid = answer.tagged.code[1]
         mailbox = self.named.get((target, True, validity))
         if mailbox is not None:
-            assert int(uid) >= self.ledgers[mailbox, validity].uid_next, "APPENDUID is below UIDNEXT"
+            ledger = self.ledgers.setdefault((mailbox, validity), Ledger())
+            assert int(uid) >= ledger.uid_next, "APPENDUID is below UIDNEXT"
 
     @rule(number=SESSION, place=PLACE)
     @noted
@@ -134,7 +135,7 @@ class Clients(Programs):
         assert items["UNSEEN"] == sum(n for (_, flags), n in shown.items() if "\\seen" not in flags)
         mailbox = self.named.get((name, session.reach is None, items["UIDVALIDITY"]))
         if mailbox is not None:
-            ledger = self.ledgers[mailbox, items["UIDVALIDITY"]]
+            ledger = self.ledgers.setdefault((mailbox, items["UIDVALIDITY"]), Ledger())
             ledger.announce(items["UIDNEXT"], items.get("HIGHESTMODSEQ"))
             assert all(uid < items["UIDNEXT"] for uid in ledger.subjects)
 

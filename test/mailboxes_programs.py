@@ -98,6 +98,9 @@ class Programs(Model):
     @noted
     def ban_address(self) -> None:
         """An address is banned, or is no longer: it is as if it were not there."""
+        if self.banning is not None:
+            # Whoever changes bans waits for whoever does so already.
+            return
         if not self.tables.execute("DELETE FROM bans WHERE value = %s RETURNING 1", self.there):
             statement = "INSERT INTO bans (scope, value, match_type, status) VALUES ('email', %s, 'exact', 'active')"
             self.tables.execute(statement, self.there)
