@@ -102,7 +102,7 @@ class Places:
 
 def _below_tls(text: str) -> tuple[str, Certificate]:
     """Return the TCP endpoint that an ``ssl:`` endpoint string is over, and its certificate."""
-    positional, named = _pieces(text)
+    positional, named = endpoint_pieces(text)
     unknown = sorted(named.keys() - _TLS_PARTS)
     if unknown:
         raise ValueError(f"{unknown[0]} is not known")
@@ -115,7 +115,7 @@ def _below_tls(text: str) -> tuple[str, Certificate]:
     return ":".join(["tcp", positional[1], *rest]), certificate
 
 
-def _pieces(text: str) -> tuple[list[str], dict[str, str]]:
+def endpoint_pieces(text: str) -> tuple[list[str], dict[str, str]]:
     """Cut an endpoint string at its colons; a backslash takes the next character as it is."""
     pieces = [""]
     characters = iter(text)

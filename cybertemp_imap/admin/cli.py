@@ -12,11 +12,13 @@ from cybertemp_imap.admin.account import account
 from cybertemp_imap.admin.address import address
 from cybertemp_imap.admin.ban import ban
 from cybertemp_imap.admin.deliver import deliver
+from cybertemp_imap.admin.doctor import doctor
 from cybertemp_imap.admin.domain import domain
 from cybertemp_imap.admin.exporting import export
 from cybertemp_imap.admin.importing import import_mail
 from cybertemp_imap.admin.migrate import migrate
 from cybertemp_imap.admin.purge import purge
+from cybertemp_imap.admin.status import status
 from cybertemp_imap.admin.token import token
 from cybertemp_imap.admin.work import PROGRAM
 
@@ -41,6 +43,8 @@ _COMMANDS = (
     export,
     deliver,
     purge,
+    status,
+    doctor,
     migrate,
 )
 
@@ -54,7 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     A mistake is one sentence on standard error: status 2 where the command line is wrong, else 1.
     """
     try:
-        status = program.main(None if arguments is None else list(arguments), PROGRAM, standalone_mode=False)
+        ended = program.main(None if arguments is None else list(arguments), PROGRAM, standalone_mode=False)
     except click.UsageError as error:
         click.echo(f"{PROGRAM}: {error.format_message()} Try --help.", err=True)
         return error.exit_code
@@ -67,4 +71,4 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # Whoever read the output has seen enough; nothing more can be written at the end.
         sys.stdout = None
         return 141
-    return status if isinstance(status, int) else 0
+    return ended if isinstance(ended, int) else 0

@@ -110,3 +110,48 @@ ADD_BAN = """
 LIFT_BANS = "UPDATE public.bans SET status = 'inactive' WHERE id::text = ANY (%s) AND status = 'active'"
 
 HIDES = "SELECT imap.hides(%s)"
+
+# -- status and doctor ------------------------------------------------------------------------------------------------
+
+STATUS = """
+    SELECT (SELECT max(version) FROM imap.schema_version), (SELECT count(*) FROM public.users),
+           (SELECT count(*) FROM public.inbox WHERE user_id IS NOT NULL),
+           (SELECT greatest(c.reltuples, 0)::bigint FROM pg_class c WHERE c.oid = 'public.emails'::regclass),
+           (SELECT count(DISTINCT f.mailbox_id) FROM imap.feed f), (SELECT count(*) FROM imap.arrival),
+           (SELECT count(*) FROM pg_stat_activity a
+            WHERE a.datname = current_database() AND a.query = 'LISTEN cybertemp_imap')
+"""
+
+MISSING_PRIVILEGES = """
+    SELECT n.name, p.privilege
+    FROM (VALUES ('public.emails', 'SELECT INSERT UPDATE DELETE'), ('public.inbox', 'SELECT INSERT UPDATE DELETE'),
+                 ('public.domains', 'SELECT'), ('public.bans', 'SELECT'), ('public.imap_tokens', 'SELECT UPDATE'),
+                 ('public.users', 'SELECT'), ('imap.mailbox', 'SELECT INSERT UPDATE DELETE'),
+                 ('imap.message', 'SELECT INSERT UPDATE DELETE'), ('imap.source', 'SELECT INSERT UPDATE DELETE'),
+                 ('imap.arrival', 'SELECT INSERT DELETE'), ('imap.upload', 'SELECT INSERT DELETE'),
+                 ('imap.token_limit', 'SELECT')) AS n (name, privileges)
+    CROSS JOIN LATERAL regexp_split_to_table(n.privileges, ' ') AS p (privilege)
+    WHERE NOT has_table_privilege(n.name, p.privilege)
+"""
+
+TRIGGERS_OFF = """
+    SELECT t.tgname, t.tgrelid::regclass::text FROM pg_trigger t
+    WHERE t.tgname LIKE 'imap\\_%%' AND t.tgenabled = 'D' ORDER BY 1
+"""
+
+LISTEN = "LISTEN cybertemp_imap_doctor"
+
+NOTIFY = "NOTIFY cybertemp_imap_doctor"
+
+CLOCK = "SELECT clock_timestamp()"
+
+MAIL_OF = """
+    WITH mail AS MATERIALIZED (
+        SELECT e.from_addr FROM public.emails e JOIN public.inbox i
+          ON e.mailbox_owner IN (i.email_address, lower(i.email_address)) AND i.user_id = %s
+    ), hidden AS MATERIALIZED (
+        SELECT imap.hidden_senders(ARRAY(
+            SELECT DISTINCT m.from_addr FROM mail m WHERE m.from_addr IS NOT NULL)) AS senders
+    )
+    SELECT count(*), count(*) FILTER (WHERE m.from_addr = ANY (h.senders)) FROM mail m CROSS JOIN hidden h
+"""
