@@ -72,7 +72,7 @@ def build_factory(settings: Settings, dsn: str) -> tuple[Startable, Factory]:
     from twisted.internet import reactor
 
     store = build_store(settings, dsn, reactor)
-    mailboxes = SharedMailboxes(store, lambda call: reactor.callLater(0, call))
+    mailboxes = SharedMailboxes(store, reactor.callLater)
     watch = SessionWatch(store)
     domains = Cached(store.read_domains, settings.domain_cache, reactor)
     portal = Portal(watched_realm(watch, mailboxes, Addresses(store, domains.get)), [TokenChecker(store)])

@@ -6,7 +6,7 @@ import contextlib
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Sequence
 from time import monotonic
-from typing import Any, NoReturn
+from typing import NoReturn
 from weakref import WeakSet, WeakValueDictionary
 
 from twisted.internet.defer import Deferred
@@ -14,6 +14,7 @@ from twisted.logger import Logger
 
 from cybertemp_imap.counts import PUSH_SECONDS, Durations
 from cybertemp_imap.errors import Refusal, Refused, StoreUnavailable
+from cybertemp_imap.looks import Later, Looks
 from cybertemp_imap.messages import Messages
 from cybertemp_imap.rules.flags import combine
 from cybertemp_imap.store.interface import FlagChange, MailboxHead, MailboxRef, MessageState, NewMessage, Store
@@ -24,12 +25,6 @@ PAGE = 5_000
 
 TOLD_AT_ONCE = 40
 """Idling sessions that are told before others have a turn: about a millisecond of the reactor's time."""
-
-Later = Callable[[Callable[[], None]], object]
-"""Has something done when the reactor has had a turn."""
-
-LOOKERS = 6
-"""Mailboxes looked at at a time because of hints: a ban concerns all, and commands need the store meanwhile."""
 
 KEPT_MESSAGES = 1_000_000
 KEPT_MAILBOXES = 1_000
@@ -157,7 +152,7 @@ class SharedMailbox:
             if view.on_news is not None:
                 view.on_news()
         if self._later is not None and views[now:]:
-            self._later(lambda: self._tell_each(views[now:], heard))
+            self._later(0, lambda: self._tell_each(views[now:], heard))
         elif views and heard is not None:
             self._told(heard)
 
@@ -211,7 +206,9 @@ class SharedMailbox:
             if state.uid in expected and _same(combine(expected[state.uid], mode, flags), state.flags)
         )
         self._latest_mod_seq = max(self._latest_mod_seq, outcome.head.highest_mod_seq)
-        if outcome.head.highest_mod_seq > before + 1:
+        if outcome.taken == before + 1:
+            self._note(outcome.head, before)
+        if outcome.head.highest_mod_seq > self.messages.mod_seq:
             self.others_changed()
         else:
             self._tell()
@@ -288,15 +285,15 @@ class SharedMailboxes:
     _log = Logger()
 
     def __init__(self, store: Store, later: Later | None = None) -> None:
-        """``later`` cuts the telling of many sessions into slices; without it, all are told at once."""
+        """``later`` cuts the telling of many sessions into slices, and lets mailboxes rest; without it, all that is to
+        be done is done at once."""
         self.store = store
         self._later = later
+        self._looks = Looks(self._look, later)
         self._open: WeakValueDictionary[int, SharedMailbox] = WeakValueDictionary()
         self._kept: OrderedDict[int, SharedMailbox] = OrderedDict()
-        self._due: OrderedDict[int, float] = OrderedDict()
         self.push = Durations(PUSH_SECONDS)
         """From a hint until all idling sessions of its mailbox have been told."""
-        self._lookers = 0
         store.observe(self.changed)
 
     def get(self, ref: MailboxRef) -> SharedMailbox:
@@ -311,14 +308,19 @@ class SharedMailboxes:
 
     def changed(self, mailboxes: Collection[int] | None = None) -> None:
         """Look at what open sessions see of these mailboxes, or of all: those that are named come first."""
-        now = monotonic()
         for number in list(self._open) if mailboxes is None else mailboxes:
             shared = self._open.get(number)
             if shared is not None and shared.views:
-                self._due.setdefault(number, now)
-                if mailboxes is not None:
-                    self._due.move_to_end(number, last=False)
-        self._begin_to_look()
+                self._looks.add(number, first=mailboxes is not None)
+        self._looks.begin()
+
+    async def _look(self, number: int, heard: float) -> None:
+        """Look at a mailbox that a hint concerns."""
+        shared = self._open.get(number)
+        if shared is not None and shared.views:
+            shared.heard = heard
+            await shared.look()
+            shared.heard = None
 
     async def poll(self) -> None:
         """Look at all that open sessions see, one mailbox after another, so that nobody has to wait for it."""
@@ -338,29 +340,6 @@ class SharedMailboxes:
 
     def _told(self, heard: float) -> None:
         self.push.add(monotonic() - heard)
-
-    def _begin_to_look(self) -> None:
-        while self._due and self._lookers < LOOKERS:
-            self._lookers += 1
-            Deferred.fromCoroutine(self._look()).addErrback(self._failed)
-
-    async def _look(self) -> None:
-        """Look at what is due, one mailbox after another."""
-        try:
-            while self._due:
-                # A hint that comes from now on is about something the refresh may not see.
-                number, heard = self._due.popitem(last=False)
-                shared = self._open.get(number)
-                if shared is not None and shared.views:
-                    shared.heard = heard
-                    await shared.look()
-                    shared.heard = None
-        finally:
-            self._lookers -= 1
-
-    def _failed(self, failure: Any) -> None:
-        self._log.failure("Looking for changes failed", failure)
-        self._begin_to_look()
 
     def _trim(self) -> None:
         total = sum(len(shared.messages) for shared in self._kept.values())

@@ -88,6 +88,7 @@ class StoreFlagsContract(FlagCase):
         self.assertEqual([(state.uid, state.flags) for state in change.messages], [(n, ("\\Seen",)) for n in (1, 2, 4)])
         self.assertEqual(list(change.modified), [])
         self.assertEqual(change.head, await self.refresh(mailbox))
+        self.assertEqual(change.taken, change.head.highest_mod_seq)
         self.assertLessEqual(change.messages[0].mod_seq, before.highest_mod_seq)
         changed = await self.store.changes(mailbox, before.highest_mod_seq, 0, EVERYTHING)
         self.assertEqual(list(changed), list(change.messages[1:]))
@@ -102,7 +103,7 @@ class StoreFlagsContract(FlagCase):
         """Naming no message does nothing."""
         mailbox, _ = await self.one()
         head = await self.refresh(mailbox)
-        self.assertEqual(await self.change(mailbox, [], FlagMode.ADD, "\\Seen"), FlagChange(head, [], []))
+        self.assertEqual(await self.change(mailbox, [], FlagMode.ADD, "\\Seen"), FlagChange(head, [], [], None))
 
     async def test_nothing_changed(self) -> None:
         """A STORE that changes nothing changes no mod-sequence."""

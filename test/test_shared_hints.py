@@ -5,8 +5,9 @@ from __future__ import annotations
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
+from cybertemp_imap.looks import LOOKERS
 from cybertemp_imap.messages import Messages
-from cybertemp_imap.shared import LOOKERS, SharedMailbox, SharedMailboxes
+from cybertemp_imap.shared import SharedMailbox, SharedMailboxes
 from cybertemp_imap.store.interface import MailboxHead, MailboxRef
 from cybertemp_imap.store.memory import MemoryStore
 from cybertemp_imap.view import View

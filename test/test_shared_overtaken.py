@@ -34,7 +34,7 @@ class LateStore(MemoryStore):
         assert outcome is not None
         if self.meanwhile is not None:
             await self.meanwhile()
-        return FlagChange(self._mailboxes[mailbox.id].head(), outcome.messages, outcome.modified)
+        return FlagChange(self._mailboxes[mailbox.id].head(), outcome.messages, outcome.modified, outcome.taken)
 
 
 class OvertakenTests(SynchronousTestCase):

@@ -29,7 +29,7 @@ class SliceTests(SynchronousTestCase):
     def test_slices(self) -> None:
         """Some are told at once and the others in further turns; one that has stopped idling meanwhile is not."""
         turns: list[Callable[[], None]] = []
-        shared = SharedMailbox(MemoryStore(), MailboxRef(uuid4(), 1), later=turns.append)
+        shared = SharedMailbox(MemoryStore(), MailboxRef(uuid4(), 1), later=lambda _, turn: turns.append(turn))
         views = [View(shared.messages) for _ in range(2 * TOLD_AT_ONCE + 1)]
         told: list[int] = []
         for number, view in enumerate(views):

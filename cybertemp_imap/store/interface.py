@@ -154,12 +154,14 @@ class FlagChange:
 
     ``messages``: the state of every message named that is still there and was not held back by ``unchanged_since``,
     whether its flags changed or not, by ascending UID. ``modified``: UIDs held back, ascending (RFC 7162 section
-    3.1.3). ``head``: the mailbox's numbers after it.
+    3.1.3). ``head``: the mailbox's numbers after it. ``taken``: the mod-sequence that the change took, or None where
+    nothing has changed.
     """
 
     head: MailboxHead
     messages: Sequence[MessageState]
     modified: Sequence[int]
+    taken: int | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -226,7 +226,8 @@ class MemoryStore(MemoryWriter):
                 self.version += 1
                 concerned |= self._concerned(email.row.id)
         self._tell(concerned - {box.id})
-        return FlagChange(box.head(), [box.messages[uid].state for uid in changing], held)
+        taken = step if box.highest_mod_seq == step else None
+        return FlagChange(box.head(), [box.messages[uid].state for uid in changing], held, taken)
 
     async def expunge(self, mailbox: MailboxRef, uids: Sequence[int] | None) -> Expunged | None:
         """Remove for ever the messages that have ``\\Deleted``, with ``uids`` only those among them."""

@@ -263,7 +263,8 @@ class PostgresStore(MessageReader, MailboxWriter):
         if head is None:
             return None
         held_back = [row[0] for row in rows if row[3]]
-        return FlagChange(head, self._states([row[:3] for row in rows if not row[3]]), held_back)
+        taken = rows[0][4] if rows else None
+        return FlagChange(head, self._states([row[:3] for row in rows if not row[3]]), held_back, taken)
 
     async def expunge(self, mailbox: MailboxRef, uids: Sequence[int] | None) -> Expunged | None:
         """Delete for ever, in one transaction; see the interface."""

@@ -64,10 +64,12 @@ LIMITED_INBOX = "SELECT imap.limited_inbox(%s, %s)"
 
 REFRESH = "SELECT uid_validity, uid_next, highest_mod_seq FROM imap.refresh(%s, %s)"
 
+# OFFSET 0: whose the mailbox is, is looked at once, and not for each message.
 CHANGES = """
     SELECT m.uid, m.flags::text, m.mod_seq
-    FROM imap.message m JOIN imap.held b ON b.id = m.mailbox_id
-    WHERE b.user_id = %s AND b.id = %s AND m.mod_seq > %s AND m.uid > %s
+    FROM (SELECT b.id FROM imap.held b WHERE b.user_id = %s AND b.id = %s OFFSET 0) b
+    JOIN imap.message m ON m.mailbox_id = b.id
+    WHERE m.mod_seq > %s AND m.uid > %s
     ORDER BY m.uid LIMIT %s
 """
 
@@ -188,7 +190,7 @@ OBJECT_IDS = """
 """
 
 STORE_FLAGS = """
-    SELECT uid, flags::text, mod_seq, held_back
+    SELECT uid, flags::text, mod_seq, held_back, taken
     FROM imap.store_flags(%s, %s, %s::bigint[], %s, %s::text[], %s)
 """
 

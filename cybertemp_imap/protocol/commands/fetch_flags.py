@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 PAGE = 1000
 """Messages printed at a time, in well under a slice of the reactor's time."""
 
-Known = tuple[int, int, FlagSet]
-"""Sequence number, UID and flags of a message."""
+Known = tuple[int, int, FlagSet, int]
+"""Sequence number, UID, flags and mod-sequence of a message."""
 
 _ITEMS = frozenset({Attribute.UID, Attribute.FLAGS, Attribute.MODSEQ})
 
@@ -34,7 +34,7 @@ def suffices(items: Iterable[object]) -> bool:
 async def send(session: ImapServer, ranges: Sequence[range], items: Sequence[object]) -> bool:
     """Send the items of messages at positions of the view; tell whether each of them is still there."""
     mailbox = session.mailbox
-    page = _PageWithModSeqs(mailbox, items).lines if Attribute.MODSEQ in items else _Page(mailbox, items).lines
+    page = _Page(mailbox, items).lines
     # Where the session is to be told mod-sequences, flags without them are not all of what it is to be told.
     settles = Attribute.FLAGS in items and (Attribute.MODSEQ in items or not tells_mod_seqs(session))
     whole = True
@@ -62,54 +62,49 @@ class _Page:
         return self._print(self._known(start, stop))
 
     def _known(self, start: int, stop: int) -> Iterable[Known]:
-        messages, uids = self._mailbox.shared.messages, self._mailbox.view.uids
-        if self._mailbox.view.in_step:
-            return zip(range(start + 1, stop + 1), uids[start:stop], messages.flags[start:stop], strict=True)
-        return [
-            (position + 1, uids[position], flags)
-            for position in range(start, stop)
-            if (flags := messages.flags_of(uids[position])) is not None
-        ]
-
-
-class _PageWithModSeqs:
-    """Prints the messages at some positions of the view with their mod-sequences."""
-
-    def __init__(self, mailbox: Mailbox, items: Sequence[object]) -> None:
-        self._mailbox = mailbox
-        self._items = items
-
-    def lines(self, start: int, stop: int) -> list[bytes]:
-        """Return the FETCH responses."""
         messages, view = self._mailbox.shared.messages, self._mailbox.view
-        with_uid, with_flags = Attribute.UID in self._items, Attribute.FLAGS in self._items
-        lines = []
-        for position in range(start, stop):
-            uid = view.uids[position]
-            at = position if view.in_step else messages.find(uid)
-            if at is not None:
-                told = b"UID %d " % uid if with_uid else b""
-                if with_flags:
-                    told += b"FLAGS " + flag_list(messages.flags[at], uid in view.recent) + b" "
-                lines.append(b"* %d FETCH (%bMODSEQ (%d))\r\n" % (position + 1, told, messages.mod_seqs[at]))
-        return lines
+        if view.in_step:
+            known = (view.uids, messages.flags, messages.mod_seqs)
+            return zip(range(start + 1, stop + 1), *(each[start:stop] for each in known), strict=True)
+        return [
+            (position + 1, view.uids[position], messages.flags[at], messages.mod_seqs[at])
+            for position in range(start, stop)
+            if (at := messages.find(view.uids[position])) is not None
+        ]
 
 
 def _printer(mailbox: Mailbox, items: Sequence[object]) -> Callable[[Iterable[Known]], list[bytes]]:
     """Return what prints a page: one expression a message for the usual forms."""
     recent = mailbox.view.recent
-    if Attribute.FLAGS not in items:
-        return lambda known: [b"* %d FETCH (UID %d)\r\n" % (seq, uid) for seq, uid, _ in known]
+    with_uid, with_flags = Attribute.UID in items, Attribute.FLAGS in items
+    if Attribute.MODSEQ in items:
+        if with_uid and with_flags and not recent:
+            return lambda known: [
+                b"* %d FETCH (UID %d FLAGS (%b) MODSEQ (%d))\r\n" % (seq, uid, flags.wire, mod_seq)
+                for seq, uid, flags, mod_seq in known
+            ]
+        return lambda known: [
+            _line(seq, uid if with_uid else None, flag_list(flags, uid in recent) if with_flags else b"", mod_seq)
+            for seq, uid, flags, mod_seq in known
+        ]
+    if not with_flags:
+        return lambda known: [b"* %d FETCH (UID %d)\r\n" % (seq, uid) for seq, uid, _, _ in known]
     if recent:
         return lambda known: [
-            _line(seq, uid, flag_list(flags, uid in recent), Attribute.UID in items) for seq, uid, flags in known
+            _line(seq, uid if with_uid else None, flag_list(flags, uid in recent)) for seq, uid, flags, _ in known
         ]
-    if Attribute.UID not in items:
-        return lambda known: [b"* %d FETCH (FLAGS (%b))\r\n" % (seq, flags.wire) for seq, _, flags in known]
-    return lambda known: [b"* %d FETCH (UID %d FLAGS (%b))\r\n" % (seq, uid, flags.wire) for seq, uid, flags in known]
+    if not with_uid:
+        return lambda known: [b"* %d FETCH (FLAGS (%b))\r\n" % (seq, flags.wire) for seq, _, flags, _ in known]
+    return lambda known: [
+        b"* %d FETCH (UID %d FLAGS (%b))\r\n" % (seq, uid, flags.wire) for seq, uid, flags, _ in known
+    ]
 
 
-def _line(seq: int, uid: int, flags: bytes, with_uid: bool) -> bytes:
-    if with_uid:
-        return b"* %d FETCH (UID %d FLAGS %b)\r\n" % (seq, uid, flags)
-    return b"* %d FETCH (FLAGS %b)\r\n" % (seq, flags)
+def _line(seq: int, uid: int | None, flags: bytes, mod_seq: int | None = None) -> bytes:
+    """Print what is given; empty ``flags`` are none to be told."""
+    items = [b"UID %d" % uid] if uid is not None else []
+    if flags:
+        items.append(b"FLAGS " + flags)
+    if mod_seq is not None:
+        items.append(b"MODSEQ (%d)" % mod_seq)
+    return b"* %d FETCH (%b)\r\n" % (seq, b" ".join(items))
