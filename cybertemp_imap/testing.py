@@ -94,7 +94,8 @@ class MemoryServer:
         self.token = self.add_account(user, addresses, token)
         self.address = addresses[0] if addresses else ""
         self.port = 0
-        mailboxes = SharedMailboxes(self.store, lambda call: reactor.callLater(0, call))
+        # No mailbox rests: a timer would outlive the test.
+        mailboxes = SharedMailboxes(self.store, lambda _, call: reactor.callLater(0, call))
         realm = watched_realm(SessionWatch(self.store), mailboxes)
         portal = Portal(realm, [TokenChecker(self.store, reactor=reactor)])
         self._factory = ImapFactory(portal, Limits(**{**_PLENTY, **limits}), reactor=reactor)
