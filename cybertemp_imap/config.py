@@ -101,6 +101,8 @@ class Settings:
 
     pool_size: int = _setting("IMAP_POOL_SIZE", forms.whole(1, 1000), 10)
     statement_timeout: float = _setting("IMAP_STATEMENT_TIMEOUT", forms.seconds(1, 3600), 30.0)
+    #: How long a command waits for a connection to PostgreSQL, also while there is none.
+    database_wait: float = _setting("IMAP_DATABASE_WAIT", forms.seconds(0.1, 600), 10.0)
     #: How often open mailboxes look for changes, should a notification be lost.
     poll_interval: float = _setting("IMAP_POLL_INTERVAL", forms.seconds(1, 3600), 60.0)
 

@@ -61,6 +61,11 @@ class Refusal(Enum):
     # Limits and faults
     LIMIT = ("NO", "LIMIT", "The command needs more than the server allows.")
     UNAVAILABLE = ("NO", "UNAVAILABLE", "The mail store cannot be reached at the moment; try again.")
+    UNCERTAIN = (
+        "NO",
+        "UNAVAILABLE",
+        "The mail store was lost on the way; see whether this was done before trying again.",
+    )
     INTERNAL = ("NO", "SERVERBUG", "The server failed to do this.")
 
     @property
@@ -90,4 +95,8 @@ class Refused(Exception):
 
 
 class StoreUnavailable(Exception):
-    """The store cannot be reached, or answered too late; nothing was changed unless it was answered OK."""
+    """The store cannot be reached, or answered too late; nothing was changed."""
+
+
+class OutcomeUnknown(StoreUnavailable):
+    """The store was lost before it answered: what it was to do was done as a whole, or not at all."""

@@ -1,5 +1,7 @@
 """The running server: database, store and listening ports, started and stopped in order.
 
+A PostgreSQL that cannot be reached at the start is waited for; what the operator can mend ends the process.
+
 Ports are bound in ``privilegedStartService``, where twistd may still be root. Nothing is read from them until the store
 is ready: clients that connect meanwhile wait in the kernel's queue.
 """
@@ -20,6 +22,7 @@ from twisted.internet.defer import Deferred, ensureDeferred, maybeDeferred
 from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IListeningPort
 from twisted.internet.protocol import Factory
+from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -31,6 +34,7 @@ from cybertemp_imap.cached import Cached
 from cybertemp_imap.config import Settings
 from cybertemp_imap.delivery.ports import MailPorts, MailStore
 from cybertemp_imap.embedded import EmbeddedPostgres
+from cybertemp_imap.errors import StoreUnavailable
 from cybertemp_imap.listening import Gate, Places, not_bound, reading
 from cybertemp_imap.operator_error import OperatorError
 from cybertemp_imap.protocol.factory import ImapFactory
@@ -40,6 +44,7 @@ from cybertemp_imap.ready import mail_lines, ready_lines
 from cybertemp_imap.renewal import Renewal
 from cybertemp_imap.shared import SharedMailboxes
 from cybertemp_imap.store import migrations
+from cybertemp_imap.store.connection import DatabaseAway
 from cybertemp_imap.store.postgres import PostgresStore
 from cybertemp_imap.supabase.client import SupabaseClient
 from cybertemp_imap.supabase.store import HostedStore
@@ -59,6 +64,9 @@ class Startable(Protocol):
     async def stop(self) -> None:
         """Disconnect."""
 
+
+START_RETRY = 1.0
+"""Seconds between attempts to start while PostgreSQL cannot be reached."""
 
 DOMAIN_ROUND = 0.75
 """Of the time for which domains are kept: then they are read anew, so that nobody is given older ones."""
@@ -95,6 +103,7 @@ def build_store(settings: Settings, dsn: str, reactor: Any) -> PostgresStore:
     options = {
         "pool_size": settings.pool_size,
         "statement_timeout": settings.statement_timeout,
+        "acquire_timeout": settings.database_wait,
         "folder_quota": settings.folder_quota,
         "address_quota": settings.address_quota,
         "reactor": reactor,
@@ -144,6 +153,8 @@ class ImapService(MultiService):
         self._factory: ImapFactory | None = None
         self._starting: Deferred[None] | None = None
         self._stopping = False
+        self._nap: Deferred[None] | None = None
+        self._told_away = False
 
     def privilegedStartService(self) -> None:
         """Bind the ports."""
@@ -177,10 +188,10 @@ class ImapService(MultiService):
     async def _start(self, listening: Deferred[None]) -> None:
         try:
             await listening
-            dsn, token = await self._in_thread(self._prepare_database)
+            dsn, token = await self._in_time(lambda: self._in_thread(self._prepare_database))
             self._store, factory = self._build(self._settings, dsn)
             self._equip(factory)
-            await self._store.start()
+            await self._in_time(self._store.start)
         except BaseException:
             await self._release()
             raise
@@ -200,6 +211,26 @@ class ImapService(MultiService):
             self.log.info("{line}", line=line.replace(token, "…") if token else line)
             _say(sys.__stdout__, line)
 
+    async def _in_time(self, work: Callable[[], Awaitable[Any]]) -> Any:
+        """Do what needs PostgreSQL, again and again while it cannot be reached: it may be started after this server."""
+        while True:
+            try:
+                return await work()
+            except (DatabaseAway, StoreUnavailable) as away:
+                if self._stopping or self._settings.database_url is None:
+                    raise
+                self._tell_away(away)
+            self._nap = deferLater(self._reactor, START_RETRY)
+            await self._nap
+
+    def _tell_away(self, away: Exception) -> None:
+        """Say once what is being waited for."""
+        if not self._told_away:
+            self._told_away = True
+            reason = str(away) if isinstance(away, DatabaseAway) else "PostgreSQL cannot be reached."
+            self.log.warn("{reason} Trying again until it can be.", reason=reason)
+            _say(sys.__stderr__, f"cybertemp-imap: {reason} Trying again until it can be.")
+
     def _equip(self, factory: Any) -> None:
         """Give the factory what it shares with others: certificates, and the count of failed logins."""
         factory.certificate = self._places.starttls
@@ -212,6 +243,8 @@ class ImapService(MultiService):
         await children
         if self._embedded is not None:
             self._embedded.cancel()
+        if self._nap is not None:
+            self._nap.cancel()
         if self._starting is not None:
             await self._starting
         await self._release()

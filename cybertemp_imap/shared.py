@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from time import monotonic
 from typing import NoReturn
 from weakref import WeakSet, WeakValueDictionary
@@ -195,7 +195,8 @@ class SharedMailbox:
             if (known := self.messages.flags_of(uid)) is not None and not view.is_untold(uid)
         }
         before = self.messages.mod_seq
-        outcome = await self.store.store_flags(self.ref, uids, mode, flags, unchanged_since)
+        with self._looked_at_when_lost():
+            outcome = await self.store.store_flags(self.ref, uids, mode, flags, unchanged_since)
         if outcome is None:
             self._lose()
         # A refresh may have learnt before this answer that one of them is gone.
@@ -217,7 +218,8 @@ class SharedMailbox:
     async def expunge(self, uids: Sequence[int] | None) -> list[int]:
         """Expunge in the store; return the UIDs removed. Raises NO_SUCH_MAILBOX when the mailbox is gone."""
         before = self.messages.mod_seq
-        outcome = await self.store.expunge(self.ref, uids)
+        with self._looked_at_when_lost():
+            outcome = await self.store.expunge(self.ref, uids)
         if outcome is None:
             self._lose()
         self._take_out(outcome.uids)
@@ -229,21 +231,24 @@ class SharedMailbox:
     async def append(self, messages: Sequence[NewMessage]) -> Sequence[int]:
         """Add messages; return their UIDs. Sessions of other processes are told by the store, ours by a refresh."""
         await self._head_known()
-        uids = await self.store.append(self.ref, messages)
+        with self._looked_at_when_lost():
+            uids = await self.store.append(self.ref, messages)
         self.others_changed()
         return uids
 
     async def copy(self, uids: Sequence[int], target: SharedMailbox) -> Sequence[tuple[int, int]]:
         """Copy messages; return (UID, UID of the copy)."""
         await target._head_known()
-        pairs = await self.store.copy(self.ref, uids, target.ref)
+        with target._looked_at_when_lost():
+            pairs = await self.store.copy(self.ref, uids, target.ref)
         target.others_changed()
         return pairs
 
     async def move(self, uids: Sequence[int], target: SharedMailbox) -> Sequence[tuple[int, int]]:
         """Move messages; return (UID, new UID). What is gone from here is known at once."""
         await target._head_known()
-        pairs = await self.store.move(self.ref, uids, target.ref)
+        with self._looked_at_when_lost(), target._looked_at_when_lost():
+            pairs = await self.store.move(self.ref, uids, target.ref)
         self._take_out([old for old, _ in pairs])
         self.others_changed()
         target.others_changed()
@@ -252,6 +257,15 @@ class SharedMailbox:
     def others_changed(self) -> None:
         """Have the open sessions of this mailbox told of what one of ours has changed in the store."""
         self._look_at(self.ref.id)
+
+    @contextlib.contextmanager
+    def _looked_at_when_lost(self) -> Iterator[None]:
+        """Where the store is lost before it answers, have sessions told of what it may have done."""
+        try:
+            yield
+        except StoreUnavailable:
+            self.others_changed()
+            raise
 
     async def _head_known(self) -> None:
         """Make sure that UIDVALIDITY is known."""

@@ -136,17 +136,6 @@ class RunningTests(MistakeTestCase):
             "or choose another port with --bind or IMAP_BIND.",
         )
 
-    def test_refused(self) -> None:
-        """Nothing listens where DATABASE_URL leads."""
-        with socket.create_server(("127.0.0.1", 0)) as gone:
-            port = gone.getsockname()[1]
-        told = self.sentence("--bind=127.0.0.1:0", DATABASE_URL=f"postgresql://admin:s3cret@127.0.0.1:{port}/mail")
-        self.assertEqual(
-            told,
-            f'cannot connect to database "mail" at 127.0.0.1:{port}: Connection refused; '
-            "start PostgreSQL, or correct host and port in DATABASE_URL.",
-        )
-
     def test_wrong_password(self) -> None:
         """PostgreSQL refuses the password, which is not repeated."""
         with socketserver.ThreadingTCPServer(("127.0.0.1", 0), RefusingPostgres) as server:

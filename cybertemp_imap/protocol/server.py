@@ -19,7 +19,7 @@ from twisted.mail import imap4
 from twisted.python.failure import Failure
 
 from cybertemp_imap.account import Account
-from cybertemp_imap.errors import Refusal, Refused, StoreUnavailable
+from cybertemp_imap.errors import OutcomeUnknown, Refusal, Refused, StoreUnavailable
 from cybertemp_imap.incoming import Incoming
 from cybertemp_imap.mailbox import Mailbox
 from cybertemp_imap.protocol import responses, strangers
@@ -214,7 +214,8 @@ class ImapServer(Connection):
             else:
                 self._refuse(tag, error.refusal, error.code)
             return
-        refusal, text = Refusal.UNAVAILABLE, Refusal.UNAVAILABLE.text
+        refusal = Refusal.UNCERTAIN if isinstance(error, OutcomeUnknown) else Refusal.UNAVAILABLE
+        text = refusal.text
         if not isinstance(error, StoreUnavailable):
             # The number finds it in the log; nothing else of it reaches the client.
             reference = secrets.token_hex(4)

@@ -42,6 +42,20 @@ class DatabaseError(OperatorError):
     """PostgreSQL cannot be reached or used; the text is one sentence for the operator."""
 
 
+class DatabaseAway(DatabaseError):
+    """PostgreSQL cannot be reached at the moment, by nobody's mistake as far as can be told; it is worth waiting."""
+
+
+#: What libpq, or a server that starts or stops, says then. Anything else is for the operator to mend.
+_AWAY = re.compile(
+    r"Connection refused|No such file or directory|starting up|shutting down|recovery mode"
+    r"|too many (clients|connections)|remaining connection slots"
+    r"|timeout expired|timed out|server closed the connection|Connection reset|Broken pipe"
+    r"|No route to host|Network is (unreachable|down)|Host is (unreachable|down)|not yet accepting connections"
+    r"|Temporary failure in name resolution|session is (read-only|not read-only)|server is (not )?in hot standby"
+)
+
+
 def watched(dsn: str) -> str:
     """Return a connection string that has dead connections noticed, as far as it does not say itself how."""
     try:
@@ -90,6 +104,7 @@ def connect(dsn: str) -> Any:
     """Return a psycopg2 connection.
 
     :raises DatabaseError: it cannot be had, or the server is older than PostgreSQL 12.
+    :raises DatabaseAway: it cannot be had at the moment.
     """
     try:
         options = {} if "connect_timeout" in parse_dsn(dsn) else {"connect_timeout": CONNECT_TIMEOUT}
@@ -97,7 +112,8 @@ def connect(dsn: str) -> Any:
     except psycopg2.ProgrammingError:
         raise DatabaseError("DATABASE_URL is not a PostgreSQL connection string.") from None
     except psycopg2.OperationalError as error:
-        raise DatabaseError(explain(dsn, error)) from error
+        kind = DatabaseAway if _AWAY.search(str(error)) else DatabaseError
+        raise kind(explain(dsn, error)) from error
     if connection.server_version < OLDEST_SERVER:
         connection.close()
         raise DatabaseError(f"{describe(dsn)} is older than PostgreSQL 12: upgrade the server.")

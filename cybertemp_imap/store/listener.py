@@ -11,12 +11,17 @@ from collections.abc import Callable, Collection
 from typing import Any
 
 import psycopg2
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.error import ConnectionDone
 from twisted.logger import Logger
 
+from cybertemp_imap.errors import StoreUnavailable
 from cybertemp_imap.store import statements as sql
-from cybertemp_imap.store.pool import FIRST_RETRY, LONGEST_RETRY, Connection
+from cybertemp_imap.store.dialing import Connection, Dialer
+from cybertemp_imap.store.pool import FIRST_RETRY, LONGEST_RETRY
+
+TIMEOUT = 10.0
+"""Seconds that LISTEN may take."""
 
 EVERYWHERE = "bans"
 """The payload that concerns every mailbox; any other is a word and numbers of mailboxes."""
@@ -35,7 +40,7 @@ class Listener:
 
     def __init__(self, dsn: str, reactor: Any, observer: Observer, ignored_pids: Callable[[], Collection[int]]) -> None:
         """``ignored_pids`` gives the back-ends of this process, whose own changes it knows of."""
-        self._dsn = dsn
+        self._dialer = Dialer(dsn, TIMEOUT, reactor)
         self._reactor = reactor
         self._observer = observer
         self._ignored_pids = ignored_pids
@@ -56,6 +61,7 @@ class Listener:
         if self._retry is not None:
             self._retry.cancel()
             self._retry = None
+        self._dialer.stop()
         self._close()
 
     def _try(self, delay: float) -> None:
@@ -67,26 +73,37 @@ class Listener:
 
     async def _attempt(self, delay: float) -> None:
         self._retry = None
-        connection = self._connection = Connection(self._reactor)
         try:
-            await connection.connect(self._dsn)
-            connection.addNotifyObserver(self._heard)
-            await connection.runOperation(sql.LISTEN)
-        except (psycopg2.Error, ConnectionDone, ValueError):
-            # ValueError is what comes of a connection that is closed at the moment it has been made.
-            if connection is self._connection:
-                self._close()
-                self._try(min(max(delay * 2, FIRST_RETRY), LONGEST_RETRY))
+            connection = await self._dialer.connect()
+            if not self._stopped:
+                await self._listen(connection)
+        except StoreUnavailable:
+            self._try(min(max(delay * 2, FIRST_RETRY), LONGEST_RETRY))
             return
-        if connection is not self._connection:
+        if self._stopped:
+            connection.abort()
             return
+        self._connection = connection
         connection.on_lost = self._lost
-        if connection.closed:
-            self._lost(connection)
-            return
         self.listening = True
         # Whatever was notified before now was not heard.
         self._observer(None)
+
+    async def _listen(self, connection: Connection) -> None:
+        self._connection = connection
+        timer = self._reactor.callLater(TIMEOUT, connection.abort)
+        try:
+            connection.addNotifyObserver(self._heard)
+            await connection.runOperation(sql.LISTEN)
+        except (psycopg2.Error, ConnectionDone, CancelledError) as error:
+            self._close()
+            raise StoreUnavailable("PostgreSQL cannot be listened to.") from error
+        finally:
+            if timer.active():
+                timer.cancel()
+        if connection.dead:
+            self._close()
+            raise StoreUnavailable("PostgreSQL cannot be listened to.")
 
     def _failed(self, failure: Any) -> None:
         self._log.failure("Listening for changes failed", failure)
@@ -101,9 +118,7 @@ class Listener:
         self.listening = False
         connection, self._connection = self._connection, None
         if connection is not None:
-            connection.on_lost = None
-            if connection._connection is not None:
-                connection.close()
+            connection.abort()
 
     def _heard(self, notification: Any) -> None:
         if notification.payload == EVERYWHERE:

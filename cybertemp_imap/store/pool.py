@@ -1,8 +1,8 @@
-"""A pool of txpostgres connections that outlives its server.
+"""A pool of connections that outlives its server.
 
-txpostgres is used here and nowhere else. Facts about it that shape this module: its own pool never replaces a dead
-connection; a connection is dead when psycopg2 says ``closed``, whatever the exception's class (a deadlock must not cost
-a connection); a query that ran into ``statement_timeout`` fails with ``CancelledError``.
+Facts about txpostgres that shape this module: its own pool never replaces a dead connection; a connection is dead when
+psycopg2 says so, whatever the exception's class (a deadlock must not cost a connection); a query that ran into
+``statement_timeout`` fails with ``CancelledError``.
 """
 
 from __future__ import annotations
@@ -17,23 +17,28 @@ from psycopg2.errors import DeadlockDetected, SerializationFailure
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.error import ConnectionDone
 from twisted.logger import Logger
-from txpostgres import txpostgres
 
-from cybertemp_imap.errors import StoreUnavailable
+from cybertemp_imap.errors import OutcomeUnknown, StoreUnavailable
+from cybertemp_imap.store.dialing import Connection, Dialer
 
 Row = tuple[Any, ...]
 
 FIRST_RETRY = 0.1
-LONGEST_RETRY = 2.0
+LONGEST_RETRY = 1.0
 """Seconds between attempts to reconnect: doubled from the first to the longest, each shortened by chance."""
 
 ATTEMPTS = 4
 """How often a statement is run that PostgreSQL gives up in favour of another one (a deadlock)."""
 
-_AWAY = ("08", "57P", "53", "58")
-"""SQLSTATE beginnings: connection failures, shutdown, resources used up, system errors."""
+GRACE = 5.0
+"""Seconds beyond the statement time-out, which PostgreSQL keeps, after which a connection without an answer is dead."""
 
-SETTINGS = "SELECT set_config('statement_timeout', %s, false), set_config('jit', 'off', false)"
+_ELSEWHERE = ("08", "57P", "25006")
+"""SQLSTATE beginnings of what another connection may not meet with: connection failures, shutdown, and a server that
+takes no changes, as one does that was the primary before."""
+
+_AWAY = (*_ELSEWHERE, "53", "55P03", "58")
+"""Those of a server that cannot do it at the moment; besides the above, resources used up, a lock, system errors."""
 
 
 class PoolUsage(NamedTuple):
@@ -45,37 +50,25 @@ class PoolUsage(NamedTuple):
     waiting: int
 
 
-class Connection(txpostgres.Connection):  # type: ignore[misc]
-    """A connection that tells its pool when it is lost while nobody is using it."""
-
-    on_lost: Any = None
-
-    def doRead(self) -> None:
-        """Read notifications; a closed socket is not an error to log but a loss to tell."""
-        try:
-            super().doRead()
-        except psycopg2.Error:
-            if self.on_lost is not None:
-                self.on_lost(self)
-
-
 class Pool:
     """Runs one statement at a time on each of ``size`` connections; every statement is its own transaction."""
 
     _log = Logger()
 
     def __init__(self, dsn: str, size: int, statement_timeout: float, acquire_timeout: float, reactor: Any) -> None:
-        """Take times in seconds; ``acquire_timeout`` bounds the wait for a free connection."""
-        self._dsn = dsn
+        """Take times in seconds; ``acquire_timeout`` bounds the wait for a connection, also while there is none."""
+        self._dialer = Dialer(dsn, statement_timeout, reactor)
         self._size = size
         self._statement_timeout = statement_timeout
         self._acquire_timeout = acquire_timeout
         self._reactor = reactor
         self._free: deque[Connection] = deque()
         self._all: set[Connection] = set()
-        self._opening: set[Connection] = set()
+        self._opening = 0
         self._waiting: deque[Deferred[Connection]] = deque()
-        self._retries: set[Any] = set()
+        self._retry: Any = None
+        self._pause = FIRST_RETRY
+        self._away = False
         self._stopped = False
         self.timeouts = 0
         """Statements that ran into the time-out."""
@@ -95,96 +88,117 @@ class Pool:
     @property
     def backend_pids(self) -> frozenset[int]:
         """The process numbers of the server's back-ends of all open connections."""
-        return frozenset(connection.info.backend_pid for connection in self._all if not connection.closed)
+        return frozenset(connection.info.backend_pid for connection in self._all if not connection.dead)
 
     async def start(self) -> None:
         """Open all connections; raises :class:`StoreUnavailable` when the first cannot be opened."""
         self._stopped = False
-        self._add(await self._connect())
-        for _ in range(self._size - 1):
-            self._open_in_background(0)
+        connection = await self._dialer.connect()
+        if self._stopped:
+            connection.abort()
+            raise StoreUnavailable("The pool is closed.")
+        self._add(connection)
+        self._mend()
 
     async def stop(self) -> None:
         """Close every connection; whoever waits for one is told that there is none."""
         self._stopped = True
-        for retry in self._retries:
-            retry.cancel()
-        self._retries.clear()
+        if self._retry is not None:
+            self._retry.cancel()
+            self._retry = None
+        self._dialer.stop()
         while self._waiting:
             self._waiting.popleft().errback(StoreUnavailable("The pool is closed."))
-        for connection in [*self._all, *self._opening]:
-            self._discard(connection)
+        self._free.clear()
+        for connection in list(self._all):
+            self._all.discard(connection)
+            connection.abort()
 
     async def query(self, sql: str, parameters: Sequence[object] = (), *, repeatable: bool = False) -> list[Row]:
         """Run one statement and return its rows.
 
         ``repeatable``: nothing is lost when the statement is run again on another connection, which is done when the
-        connection turns out to be dead. Raises :class:`StoreUnavailable`, or the psycopg2 error of a faulty statement.
+        connection turns out to be dead. Raises :class:`StoreUnavailable`, or the psycopg2 error of a faulty statement;
+        :class:`OutcomeUnknown` where the connection was lost and the statement may have been carried out.
         """
+        until = self._reactor.seconds() + self._acquire_timeout
         for attempt in range(1, ATTEMPTS + 1):
-            connection = await self._acquire()
+            connection = await self._acquire(until)
             try:
-                rows: list[Row] = await connection.runQuery(sql, parameters)
-                return rows
-            except CancelledError:
-                self.timeouts += 1
-                raise StoreUnavailable("The statement took too long.") from None
-            except (DeadlockDetected, SerializationFailure) as error:
-                if attempt == ATTEMPTS:
-                    raise StoreUnavailable("The statement was given up.") from error
-            except ConnectionDone as error:
-                raise StoreUnavailable("The pool is closed.") from error
-            except psycopg2.Error as error:
-                dead = bool(connection.closed)
-                if not dead and not _is_away(error):
+                return await self._run(connection, sql, parameters)
+            except (psycopg2.Error, CancelledError, ConnectionDone) as error:
+                self.timeouts += isinstance(error, CancelledError)
+                failure = _failure(error, connection, repeatable)
+                if failure is error:
                     raise
-                if not (dead and repeatable) or attempt == ATTEMPTS:
-                    raise StoreUnavailable("PostgreSQL cannot be reached.") from error
+                if failure is not None or attempt == ATTEMPTS:
+                    raise failure or StoreUnavailable("The statement was given up.") from error
             finally:
                 self._release(connection)
         raise AssertionError("unreachable")
 
+    def _run(self, connection: Connection, sql: str, parameters: Sequence[object]) -> Deferred[list[Row]]:
+        """Run a statement; where no answer comes at all, or nobody wants it any more, close the connection."""
+        timer = self._reactor.callLater(self._statement_timeout + GRACE, connection.abort)
+        answer: Deferred[list[Row]] = Deferred(lambda _: connection.abort())
+
+        def ended(result: Any) -> None:
+            if timer.active():
+                timer.cancel()
+            if not answer.called:
+                answer.callback(result)
+
+        connection.runQuery(sql, parameters).addBoth(ended)
+        return answer
+
     # -- connections --------------------------------------------------------------------------------------------------
 
-    async def _connect(self) -> Connection:
-        connection = Connection(self._reactor)
-        self._opening.add(connection)
-        try:
-            await connection.connect(self._dsn)
-            await connection.runQuery(SETTINGS, (f"{int(self._statement_timeout * 1000)}ms",))
-        except (psycopg2.Error, ConnectionDone) as error:
-            self._discard(connection)
-            raise StoreUnavailable("PostgreSQL cannot be reached.") from error
-        finally:
-            self._opening.discard(connection)
-        connection.on_lost = self._lost
-        return connection
-
-    def _open_in_background(self, delay: float) -> None:
-        async def attempt() -> None:
-            self._retries.discard(call)
-            try:
-                connection = await self._connect()
-            except StoreUnavailable:
-                self._open_in_background(min(max(delay * 2, FIRST_RETRY), LONGEST_RETRY))
-                return
-            if self._stopped:
-                connection.close()
-            else:
-                self._add(connection)
-
-        if self._stopped:
+    def _mend(self) -> None:
+        """Open what is missing: all at once, but only one while that does not succeed."""
+        if self._stopped or self._retry is not None:
             return
-        wait = delay * random.uniform(0.5, 1.0)
-        call = self._reactor.callLater(wait, lambda: Deferred.fromCoroutine(attempt()).addErrback(self._failed))
-        self._retries.add(call)
+        missing = self._size - len(self._all) - self._opening
+        wanted = missing if self._all and self._pause == FIRST_RETRY else min(missing, 1 - self._opening)
+        for _ in range(wanted):
+            self._opening += 1
+            Deferred.fromCoroutine(self._open()).addErrback(self._failed)
+
+    async def _open(self) -> None:
+        try:
+            connection = await self._dialer.connect()
+        except StoreUnavailable:
+            self._mend_later()
+            return
+        finally:
+            self._opening -= 1
+        if self._stopped:
+            connection.abort()
+            return
+        self._pause = FIRST_RETRY
+        if self._away:
+            self._away = False
+            self._log.info("PostgreSQL is reached again")
+        self._add(connection)
+        self._mend()
 
     def _failed(self, failure: Any) -> None:
         self._log.failure("A connection to PostgreSQL could not be set up", failure)
-        self._open_in_background(LONGEST_RETRY)
+        self._mend_later()
+
+    def _mend_later(self) -> None:
+        if self._stopped or self._retry is not None:
+            return
+        wait = self._pause * random.uniform(0.5, 1.0)
+        self._pause = min(self._pause * 2, LONGEST_RETRY)
+        self._retry = self._reactor.callLater(wait, self._again)
+
+    def _again(self) -> None:
+        self._retry = None
+        self._mend()
 
     def _add(self, connection: Connection) -> None:
         self._all.add(connection)
+        connection.on_lost = self._lost
         self._release(connection)
 
     def _lost(self, connection: Connection) -> None:
@@ -194,29 +208,34 @@ class Pool:
             self._replace(connection)
 
     def _replace(self, connection: Connection) -> None:
-        self._discard(connection)
-        self._log.warn("Lost a connection to PostgreSQL; reconnecting")
-        self._open_in_background(FIRST_RETRY)
-
-    def _discard(self, connection: Connection) -> None:
         self._all.discard(connection)
-        connection.on_lost = None
-        if connection.pollable() is not None:
-            connection.close()
+        connection.abort()
+        if not self._all and not self._away:
+            self._away = True
+            self._log.warn("Lost all connections to PostgreSQL; reconnecting")
+        self._mend_later()
 
-    async def _acquire(self) -> Connection:
+    async def _acquire(self, until: float) -> Connection:
         if self._stopped:
             raise StoreUnavailable("The pool is closed.")
-        if self._free:
-            return self._free.popleft()
-        waiter: Deferred[Connection] = Deferred()
+        while self._free:
+            connection = self._free.popleft()
+            if not connection.dead:
+                return connection
+            self._replace(connection)
+        waiter: Deferred[Connection] = Deferred(self._forget)
         self._waiting.append(waiter)
-        timer = self._reactor.callLater(self._acquire_timeout, self._give_up, waiter)
+        timer = self._reactor.callLater(max(0.0, until - self._reactor.seconds()), self._give_up, waiter)
         try:
             return await waiter
         finally:
             if timer.active():
                 timer.cancel()
+
+    def _forget(self, waiter: Deferred[Connection]) -> None:
+        """Who was waiting wants none any more: a connection that is given to nobody would be lost."""
+        if waiter in self._waiting:
+            self._waiting.remove(waiter)
 
     def _give_up(self, waiter: Deferred[Connection]) -> None:
         if waiter in self._waiting:
@@ -227,7 +246,7 @@ class Pool:
     def _release(self, connection: Connection) -> None:
         if connection not in self._all:
             return
-        if connection.closed:
+        if connection.dead:
             self._replace(connection)
         elif self._waiting:
             self._waiting.popleft().callback(connection)
@@ -235,8 +254,28 @@ class Pool:
             self._free.append(connection)
 
 
-def _is_away(error: psycopg2.Error) -> bool:
-    """Tell whether an error means that the server, not the statement, is at fault."""
-    if error.pgcode is None:
+def _failure(error: BaseException, connection: Connection, repeatable: bool) -> BaseException | None:
+    """Return what to raise because of an error: itself, where the statement is faulty; None to run it once more."""
+    if isinstance(error, CancelledError):
+        return StoreUnavailable("The statement took too long.")
+    if isinstance(error, DeadlockDetected | SerializationFailure):
+        return None
+    if isinstance(error, ConnectionDone):
+        # The pool was closed, or there was no answer in time: another attempt would take as long again.
+        kind = StoreUnavailable if repeatable else OutcomeUnknown
+        return kind("There is no answer of PostgreSQL.")
+    if connection.dead:
+        return None if repeatable else OutcomeUnknown("The connection to PostgreSQL was lost.")
+    if not _begins(error, _AWAY):
+        return error
+    if _begins(error, _ELSEWHERE):
+        connection.abort()
+    return StoreUnavailable("PostgreSQL cannot do it at the moment.")
+
+
+def _begins(error: BaseException, codes: tuple[str, ...]) -> bool:
+    """Tell whether an error's SQLSTATE is one of those; without any, it is the connection that failed."""
+    code: str | None = getattr(error, "pgcode", None)
+    if code is None:
         return isinstance(error, psycopg2.OperationalError | psycopg2.InterfaceError)
-    return bool(error.pgcode.startswith(_AWAY))
+    return code.startswith(codes)

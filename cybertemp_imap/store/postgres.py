@@ -62,7 +62,7 @@ class PostgresStore(MessageReader, MailboxWriter):
         *,
         pool_size: int = 8,
         statement_timeout: float = 30.0,
-        acquire_timeout: float = 30.0,
+        acquire_timeout: float = 10.0,
         folder_quota: int = 1000,
         address_quota: int = 100,
         bans_elsewhere: bool = False,
@@ -86,9 +86,13 @@ class PostgresStore(MessageReader, MailboxWriter):
     async def start(self) -> None:
         """Connect; see the interface."""
         await self.pool.start()
-        await self.look_at_columns()
-        if not self._bans_elsewhere:
-            await self.follow_bans()
+        try:
+            await self.look_at_columns()
+            if not self._bans_elsewhere:
+                await self.follow_bans()
+        except BaseException:
+            await self.pool.stop()
+            raise
         self._listener.start()
 
     async def stop(self) -> None:

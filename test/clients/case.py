@@ -117,9 +117,12 @@ class ClientTestCase(TestCase):
         self.mailboxes = expected_mailboxes(self.dsn)
         self.port = await self.serve()
 
-    async def serve(self, *, listen: bool = True, poll_interval: float = 60.0) -> int:
-        """Start a server over the test's database and return its port; ``listen``: whether it hears notifications."""
-        store = PostgresStore(self.dsn, pool_size=4)
+    async def serve(self, *, listen: bool = True, poll_interval: float = 60.0, **options: Any) -> int:
+        """Start a server over the test's database and return its port; ``listen``: whether it hears notifications.
+
+        ``options`` are those of the store.
+        """
+        store = PostgresStore(self.dsn, **{"pool_size": 4, **options})
         if not listen:
             store._listener.start = lambda: None  # type: ignore[method-assign]
         shared = SharedMailboxes(store)

@@ -1,0 +1,285 @@
+"""Making connections to PostgreSQL: to whichever of the servers of a connection string is there and may be used.
+
+libpq could go through several hosts itself, but in asynchronous mode it neither keeps ``connect_timeout`` nor looks
+names up without blocking. So each address of each host is tried on its own, the next one when those before have failed
+or have not answered for a moment; the first that can be used wins. With ``target_session_attrs`` it is libpq that tells
+whether a server can be.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import socket
+from collections import deque
+from collections.abc import Sequence
+from typing import Any
+
+import psycopg2
+from psycopg2.extensions import make_dsn, parse_dsn
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.error import ConnectionDone
+from twisted.internet.threads import deferToThreadPool
+from twisted.python.failure import Failure
+from txpostgres import txpostgres
+
+from cybertemp_imap.errors import StoreUnavailable
+from cybertemp_imap.store.connection import CONNECT_TIMEOUT
+
+HEAD_START = 0.3
+"""Seconds that a server has to answer before the next one is tried as well."""
+
+SETTINGS = "SELECT set_config('statement_timeout', %s, false), set_config('jit', 'off', false)"
+
+_BAD = 1
+"""``CONNECTION_BAD`` of libpq."""
+
+
+class Connection(txpostgres.Connection):  # type: ignore[misc]
+    """A connection that tells when it is lost while nobody is using it."""
+
+    on_lost: Any = None
+
+    @property
+    def dead(self) -> bool:
+        """Whether nothing can be done with it any more; an exception's class would not tell."""
+        connection = self.pollable()
+        return connection is None or bool(connection.closed) or connection.info.status == _BAD
+
+    def abort(self) -> None:
+        """Close it; who waits for an answer gets :class:`ConnectionDone`.
+
+        A statement that is under way is not cancelled: that would take a connection of its own, made by blocking.
+        """
+        self.on_lost = None
+        if self.pollable() is not None:
+            self.close()
+
+    def doRead(self) -> None:
+        """Read notifications; a closed socket is not an error to log but a loss to tell."""
+        try:
+            super().doRead()
+        except psycopg2.Error:
+            self._tell()
+        except ValueError:
+            # libpq has closed the socket, psycopg2 does not say so yet, and there is nothing to wait for.
+            if not self.dead:
+                raise
+            self._tell()
+
+    def cursorFinished(self, cursor: Any) -> None:
+        """A statement has ended; on a connection that is dead there is nothing to be read between statements."""
+        if self.dead:
+            self._cursors.discard(cursor)
+        else:
+            super().cursorFinished(cursor)
+
+    def connectionLost(self, reason: Any) -> None:
+        """The socket has failed, as the reactor sees it."""
+        super().connectionLost(reason)
+        if self.dead:
+            self._tell()
+
+    def _tell(self) -> None:
+        on_lost, self.on_lost = self.on_lost, None
+        if on_lost is not None:
+            on_lost(self)
+
+
+class Dialer:
+    """Makes connections for one connection string; names are looked up in threads, once for all who ask."""
+
+    def __init__(self, dsn: str, statement_timeout: float, reactor: Any) -> None:
+        """Take a time in seconds. A connection string that libpq has to explain itself is left to it."""
+        self._dsn = dsn
+        self._settings = (f"{int(statement_timeout * 1000)}ms",)
+        self._reactor = reactor
+        self._opening: set[Connection] = set()
+        self._lookups: dict[str, list[Deferred[list[str]]]] = {}
+        self._last: tuple[str, str] | None = None
+        try:
+            parts = parse_dsn(dsn)
+        except psycopg2.ProgrammingError:
+            parts = {}
+        self._hosts = [] if "service" in parts else _hosts(parts)
+        self.timeout = _timeout(parts)
+        wanted = parts.get("target_session_attrs") or os.environ.get("PGTARGETSESSIONATTRS")
+        # libpq would look at all servers before it takes a second choice.
+        self._rounds = ("standby", "any") if wanted == "prefer-standby" else (wanted,)
+        self._parts = {name: value for name, value in parts.items() if name not in _PLACE}
+
+    async def connect(self) -> Connection:
+        """Return a connection that is set up; raises :class:`StoreUnavailable`."""
+        failure = StoreUnavailable("PostgreSQL cannot be reached.")
+        for wanted in self._rounds:
+            places = await self._places()
+            try:
+                place, connection = await _Race([self._dsn_of(*place, wanted) for place in places], self).winner
+            except StoreUnavailable as error:
+                failure = error
+                continue
+            self._last = places[place][:2]
+            return connection
+        raise failure
+
+    def stop(self) -> None:
+        """Give up what is being opened; who waits for it is told."""
+        for connection in list(self._opening):
+            connection.abort()
+
+    async def dial(self, dsn: str) -> Connection:
+        """Open a connection to one server; raises :class:`StoreUnavailable`."""
+        connection = Connection(self._reactor)
+        self._opening.add(connection)
+        timer = self._reactor.callLater(self.timeout, connection.abort)
+        try:
+            await connection.connect(dsn)
+            await connection.runQuery(SETTINGS, self._settings)
+            if connection.dead:
+                raise StoreUnavailable("The connection is lost.")
+        except (psycopg2.Error, ConnectionDone, CancelledError, ValueError) as error:
+            # ValueError is what comes of a connection that is closed at the moment it has been made.
+            connection.abort()
+            raise StoreUnavailable("PostgreSQL cannot be reached.") from error
+        finally:
+            self._opening.discard(connection)
+            if timer.active():
+                timer.cancel()
+        return connection
+
+    def later(self, delay: float, function: Any) -> Any:
+        """Have something done later."""
+        return self._reactor.callLater(delay, function)
+
+    # -- places -------------------------------------------------------------------------------------------------------
+
+    def _dsn_of(self, host: str, port: str, address: str | None, wanted: str | None) -> str:
+        if not self._hosts:
+            return self._dsn
+        place = {"host": host, "port": port, "hostaddr": address, "target_session_attrs": wanted}
+        return str(make_dsn(**self._parts, **{name: value for name, value in place.items() if value}))
+
+    async def _places(self) -> list[tuple[str, str, str | None]]:
+        """Return host, port and address of each server, that of the last connection first."""
+        if not self._hosts:
+            return [("", "", None)]
+        places: list[tuple[str, str, str | None]] = []
+        for host, port, address in self._hosts:
+            if address is not None or not _is_name(host):
+                places.append((host, port, address))
+            else:
+                places += [(host, port, each) for each in await self._look_up(host)]
+        if not places:
+            raise StoreUnavailable("The name of the database's server cannot be found.")
+        return sorted(places, key=lambda place: place[:2] != self._last)
+
+    async def _look_up(self, host: str) -> list[str]:
+        """Return the addresses of a host, none when it is not found in time."""
+        waiter: Deferred[list[str]] = Deferred()
+        waiting = self._lookups.setdefault(host, [])
+        waiting.append(waiter)
+        if len(waiting) == 1:
+            # A thread that hangs is not waited for, and there is never a second one for the same name.
+            looked_up = deferToThreadPool(self._reactor, self._reactor.getThreadPool(), _addresses, host)
+            looked_up.addBoth(self._looked_up, host)
+        timer = self._reactor.callLater(self.timeout, lambda: None if waiter.called else waiter.callback([]))
+        try:
+            return await waiter
+        finally:
+            if timer.active():
+                timer.cancel()
+
+    def _looked_up(self, result: list[str] | Failure, host: str) -> None:
+        found = [] if isinstance(result, Failure) else result
+        for waiter in self._lookups.pop(host):
+            if not waiter.called:
+                waiter.callback(found)
+
+
+class _Race:
+    """Connects to one after another, each with a head start, until one can be used; the others are given up."""
+
+    def __init__(self, dsns: Sequence[str], dialer: Dialer) -> None:
+        self.winner: Deferred[tuple[int, Connection]] = Deferred(lambda _: self._end())
+        self._waiting = deque(enumerate(dsns))
+        self._running: set[int] = set()
+        self._dialer = dialer
+        self._timer: Any = None
+        self._next()
+
+    def _next(self) -> None:
+        if self._timer is not None and self._timer.active():
+            self._timer.cancel()
+        if self._waiting:
+            number, dsn = self._waiting.popleft()
+            self._running.add(number)
+            if self._waiting:
+                self._timer = self._dialer.later(HEAD_START, self._next)
+            dialled = Deferred.fromCoroutine(self._dialer.dial(dsn))
+            dialled.addCallbacks(self._won, self._lost, callbackArgs=(number,), errbackArgs=(number,))
+
+    def _won(self, connection: Connection, number: int) -> None:
+        if self.winner.called:
+            connection.abort()
+            return
+        self._end()
+        self.winner.callback((number, connection))
+
+    def _lost(self, failure: Failure, number: int) -> None:
+        self._running.discard(number)
+        if self.winner.called:
+            failure.trap(StoreUnavailable)
+        elif self._waiting and failure.check(StoreUnavailable):
+            self._next()
+        elif not self._running:
+            self.winner.errback(failure)
+
+    def _end(self) -> None:
+        self._waiting.clear()
+        if self._timer is not None and self._timer.active():
+            self._timer.cancel()
+
+
+_PLACE = ("host", "hostaddr", "port", "target_session_attrs", "load_balance_hosts")
+
+
+def _hosts(parts: dict[str, str]) -> list[tuple[str, str, str | None]]:
+    """Return host, port and, where it is given, address of every server; none where libpq will refuse the lists."""
+    named = parts.get("host") or os.environ.get("PGHOST") or ""
+    given = parts.get("hostaddr") or os.environ.get("PGHOSTADDR") or ""
+    hosts, addresses = named.split(","), given.split(",") if given else []
+    if not named:
+        hosts = [""] * max(1, len(addresses))
+    ports = (parts.get("port") or os.environ.get("PGPORT") or "").split(",")
+    if len(ports) == 1:
+        ports *= len(hosts)
+    if len(ports) != len(hosts) or (addresses and len(addresses) != len(hosts)):
+        return []
+    return [
+        (host.strip(), port.strip(), (addresses[number].strip() or None) if addresses else None)
+        for number, (host, port) in enumerate(zip(hosts, ports, strict=True))
+    ]
+
+
+def _timeout(parts: dict[str, str]) -> float:
+    try:
+        seconds = int(parts.get("connect_timeout") or os.environ.get("PGCONNECT_TIMEOUT") or 0)
+    except ValueError:
+        seconds = 0
+    return float(seconds) if seconds > 0 else float(CONNECT_TIMEOUT)
+
+
+def _is_name(host: str) -> bool:
+    if not host or host.startswith(("/", "@")):
+        return False
+    try:
+        ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        return True
+    return False
+
+
+def _addresses(host: str) -> list[str]:
+    """Look a name up; blocks."""
+    found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(address[0]) for *_, address in found))
