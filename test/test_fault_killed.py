@@ -84,6 +84,30 @@ class KilledTests(FaultTestCase):
         self.assertEqual(self.subjects("Drafts"), ["two"])
 
     @in_thread
+    def test_pieces(self) -> None:
+        """An APPEND whose first pieces a crash of the database took is NO, to be tried again; nothing of it is left."""
+        session = self.session()
+        message = "Subject: two\r\n\r\n" + "x" * 1_000_000
+        session.send(b"big APPEND Drafts {%d+}\r\n" % len(message) + message[:600_000].encode())
+        while not self.pieces():
+            pass
+        self.postgres.kill()
+        self.postgres.start_again()
+        session.send(message[600_000:].encode() + b"\r\n")
+        self.unavailable(session.answer(b"big"))
+        self.assertEqual(self.append(session, "two").status, "OK")
+        self.assertEqual(self.subjects("Drafts"), ["two"])
+
+    def pieces(self) -> int:
+        """Return how many pieces of messages are in the database."""
+        connection = psycopg2.connect(self.direct)
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT count(*) FROM imap.upload")
+            ((count,),) = cursor.fetchall()
+        connection.close()
+        return int(count)
+
+    @in_thread
     def test_idle(self) -> None:
         """A session that idles goes on to, and hears of mail when the database is back."""
         session = self.session("INBOX")

@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 
 import psycopg2
 
-from cybertemp_imap.errors import Refusal, Refused
+from cybertemp_imap.errors import Refusal, Refused, StoreUnavailable
 from cybertemp_imap.rules.addresses import domain_forms
 from cybertemp_imap.store import statements as sql
 from cybertemp_imap.store.interface import MailboxRef, NewMessage
