@@ -90,8 +90,14 @@ class MailboxWriter:
 
     async def append(self, mailbox: MailboxRef, messages: Sequence[NewMessage]) -> Sequence[int]:
         """Add messages; see the interface."""
-        with refusals():
-            rows = await self.pool.query(sql.APPEND, (mailbox.user_id, mailbox.id, *append_columns(messages)))
+        try:
+            with refusals():
+                rows = await self.pool.query(sql.APPEND, (mailbox.user_id, mailbox.id, *append_columns(messages)))
+        except Refused as refused:
+            if refused.refusal is not Refusal.CANNOT:
+                raise
+            # Pieces of a message on its way in do not outlive a crash of PostgreSQL.
+            raise StoreUnavailable("Pieces of a message were lost.") from None
         return [uid for (uid,) in rows]
 
     async def is_banned(self, address: str) -> bool:
