@@ -1,7 +1,8 @@
 """Where the server listens: endpoint strings, ports bound before there is anything to serve, and why one cannot be.
 
-Endpoint strings are Twisted's, and two kinds of them are made here: ``ssl:``, so that certificates can be renewed, and
-``haproxy:``, so that nothing is said to a client before it is known who it is, and TLS comes after the PROXY header.
+Endpoint strings are Twisted's, and three kinds of them are made here: ``ssl:``, so that certificates can be renewed;
+``tls:`` before any other, which encrypts with the certificate of the settings; and ``haproxy:``, so that nothing is
+said to a client before it is known who it is, and TLS comes after the PROXY header.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from cybertemp_imap.tls import Certificate
 
 _PROXY = "haproxy:"
 _TLS = "ssl:"
+_TLS_ABOVE = "tls:"
 _TLS_PARTS = frozenset({"privateKey", "certKey", "extraCertChain", "interface", "backlog"})
 
 
@@ -33,9 +35,12 @@ class Place:
     :ivar certificate: what it encrypts with from the first octet on; None where it begins in the clear.
     """
 
-    def __init__(self, reactor: Any, text: str, certificate: Certificate | None = None) -> None:
+    def __init__(
+        self, reactor: Any, text: str, certificate: Certificate | None = None, offered: Certificate | None = None
+    ) -> None:
         """
         :param text: the endpoint string; with ``certificate``, what is below TLS.
+        :param offered: what ``tls:`` encrypts with.
         :raises ConfigError: it is not understood.
         """
         self.text = text
@@ -43,15 +48,19 @@ class Place:
         self._reactor = reactor
         try:
             self.proxied = text.startswith(_PROXY)
-            self._endpoint = self._understood(text.removeprefix(_PROXY))
+            self._endpoint = self._understood(text.removeprefix(_PROXY), offered)
         except Exception as error:
             # Endpoints are parsed by plugins, which raise what they like.
             reason = str(error).splitlines()[0].rstrip(".") if str(error) else type(error).__name__
             raise ConfigError(f'"{text}" is not an endpoint to listen on: {reason}.') from None
 
-    def _understood(self, text: str) -> IStreamServerEndpoint:
+    def _understood(self, text: str, offered: Certificate | None) -> IStreamServerEndpoint:
         if text.startswith(_TLS):
             text, self.certificate = _below_tls(text)
+        elif text.startswith(_TLS_ABOVE):
+            if offered is None:
+                raise ValueError("tls: needs IMAP_TLS_CERT and IMAP_TLS_KEY")
+            text, self.certificate = text.removeprefix(_TLS_ABOVE), offered
         endpoint: IStreamServerEndpoint = serverFromString(self._reactor, text)
         return endpoint
 
@@ -74,7 +83,7 @@ class Places:
         self.starttls: Certificate | None = None
         if settings.tls_cert is not None and settings.tls_key is not None:
             self.starttls = Certificate(settings.tls_cert, settings.tls_key)
-        self.all = [Place(reactor, text) for text in settings.endpoints]
+        self.all = [Place(reactor, text, offered=self.starttls) for text in settings.endpoints]
         if settings.tls_bind is not None:
             self.all.append(Place(reactor, settings.tls_bind.endpoint, self.starttls))
         self.http = None if settings.http is None else Place(reactor, settings.http)

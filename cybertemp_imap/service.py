@@ -36,6 +36,7 @@ from cybertemp_imap.delivery.ports import MailPorts, MailStore
 from cybertemp_imap.embedded import EmbeddedPostgres
 from cybertemp_imap.errors import StoreUnavailable
 from cybertemp_imap.listening import Gate, Places, not_bound, reading
+from cybertemp_imap.notify import READY, STOPPING, notify
 from cybertemp_imap.operator_error import OperatorError
 from cybertemp_imap.protocol.factory import ImapFactory
 from cybertemp_imap.protocol.limits import Limits
@@ -172,6 +173,7 @@ class ImapService(MultiService):
     def stopService(self) -> Deferred[None]:
         """Stop listening, then the store, then the database; returns when all are gone."""
         self._stopping = True
+        notify(STOPPING)
         return ensureDeferred(self._stop(maybeDeferred(super().stopService)))
 
     async def _listen(self) -> None:
@@ -210,6 +212,7 @@ class ImapService(MultiService):
         for line in [*ready_lines(hosts, token, encrypted), *mail_lines(self._mail.hosts())]:
             self.log.info("{line}", line=line.replace(token, "…") if token else line)
             _say(sys.__stdout__, line)
+        notify(READY)
 
     async def _in_time(self, work: Callable[[], Awaitable[Any]]) -> Any:
         """Do what needs PostgreSQL, again and again while it cannot be reached: it may be started after this server."""
