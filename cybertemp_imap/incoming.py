@@ -119,7 +119,7 @@ class Incoming:
 
 def crlf(message: bytes) -> bytes:
     """Return a message with every line end made CRLF."""
-    return _BARE_LF.sub(b"\r\n", message)
+    return message.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
 
 
 def read_letter(message: bytes) -> Letter:

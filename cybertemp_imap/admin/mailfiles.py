@@ -116,7 +116,9 @@ class Source:
             # It belongs to the separator, unless it is the one that ends a header without a body.
             ends_header = b"\n" not in lines[:-1] and b"\r\n" not in lines[:-1]
             size -= 0 if ends_header else len(lines.pop())
-        octets = _QUOTED.sub(rb"\1", b"".join(lines))
+        octets = b"".join(lines)
+        if b">From " in octets:
+            octets = _QUOTED.sub(rb"\1", octets)
         header = _header_of(octets)
         letters = "".join(found.decode("ascii").upper() for found in _STATUS.findall(header))
         flags = tuple(flag for letter, flag in _MBOX_FLAGS.items() if letter in letters)
