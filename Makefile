@@ -12,7 +12,7 @@ SOURCES := setup.cfg setup.py pyproject.toml MANIFEST.in README.rst \
 LOCAL := --no-deps --no-build-isolation --force-reinstall
 
 .DELETE_ON_ERROR:
-.PHONY: run test bench docs lint format types check wheel sdist clean
+.PHONY: run test bench soak docs lint format types check wheel sdist clean
 
 run: $(VENV)/.installed-embedded
 	@mkdir -p "$(DATA)"
@@ -31,6 +31,10 @@ bench: $(VENV)/.installed-embedded
 # Into build/docs/; a warning is an error.
 docs: $(VENV)/.installed-docs
 	$(BIN)/sphinx-build -q -W --keep-going -E -d build/doctrees docs build/docs
+
+# Sessions at work while PostgreSQL fails every few seconds; SOAK="--minutes 1 --sessions 50" and more.
+soak: $(VENV)/.installed-test
+	$(BIN)/python -m bench.soak $(SOAK)
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .

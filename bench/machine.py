@@ -75,6 +75,17 @@ def peak_memory(pid: int) -> int:
     raise ValueError("no VmHWM")
 
 
+def memory(pid: int) -> int:
+    """Return the octets that the process has in memory."""
+    pages = int((Path("/proc") / str(pid) / "statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+def descriptors(pid: int) -> int:
+    """Return how many files and sockets the process has open."""
+    return len(os.listdir(f"/proc/{pid}/fd"))
+
+
 def describe() -> str:
     """Return the machine in one line."""
     model = "unknown processor"

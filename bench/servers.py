@@ -109,62 +109,23 @@ class Server(ABC):
             time.sleep(0.05)
 
 
-class Ours(Server):
-    """This server over a PostgreSQL of its own, both on the same core."""
+class Watched(Server):
+    """This server, with the probe in it."""
 
     name = "cybertemp-imap"
 
-    def __init__(self, folder: Path, cores: set[int], database_cores: set[int], programs: Path | None) -> None:
+    def __init__(self, folder: Path, cores: set[int]) -> None:
         super().__init__(folder, cores)
-        self.database = Database(folder, programs)
-        self.password = self.database.token
-        self._database_cores = database_cores
         self._report = folder / "probe.json"
-        #: Where mail is taken by LMTP, once :meth:`start_with_mail` was called.
-        self.mail_port: int | None = None
 
-    def prepare(self, mailboxes: Mails) -> None:
-        """Start the database and deliver the mail."""
-        self.database.start()
-        for key, mails in mailboxes.items():
-            self.database.fill(f"{key}@example.com", mails())
-        self.database.settle()
-        machine.pin(machine.family(self.database.process()), self._database_cores)
-
-    def start(self) -> None:
-        """Start the server, with the probe in it."""
+    def _start_over(self, dsn: str) -> None:
         host, port = self.address
         command = [sys.executable, "-m", "bench.measured", "--nodaemon", "--pidfile=", "cybertemp-imap"]
         self._spawn(
-            [*command, "--bind", f"{host}:{port}", *self._mail_options()],
-            {"DATABASE_URL": self.database.dsn, "PYTHONPATH": str(_ROOT), "BENCH_PROBE": str(self._report), **_PLENTY},
+            [*command, "--bind", f"{host}:{port}"],
+            {"DATABASE_URL": dsn, "PYTHONPATH": str(_ROOT), "BENCH_PROBE": str(self._report), **_PLENTY},
             self.folder,
         )
-
-    def start_with_mail(self) -> None:
-        """Start the server so that it takes mail too."""
-        self.mail_port = free_port()
-        self.start()
-
-    def _mail_options(self) -> list[str]:
-        return [] if self.mail_port is None else ["--lmtp", f"tcp:{self.mail_port}:interface=127.0.0.1"]
-
-    def forget(self) -> None:
-        """Drop what IMAP knows of the mail."""
-        self.stop()
-        self.database.forget()
-        self.start()
-
-    def close(self) -> None:
-        """Stop server and database."""
-        try:
-            self.stop()
-        finally:
-            self.database.stop()
-
-    def processes(self) -> list[int]:
-        """Return the server's processes and the database's."""
-        return super().processes() + machine.family(self.database.process())
 
     def watch(self) -> None:
         """Let the probe begin."""
@@ -182,6 +143,62 @@ class Ours(Server):
                 raise RuntimeError("the probe does not answer")
             time.sleep(0.01)
         return {**json.loads(self._report.read_text()), "memory": machine.peak_memory(self.pid)}
+
+
+class ServerOver(Watched):
+    """This server over somebody else's PostgreSQL, on any core."""
+
+    def __init__(self, folder: Path, dsn: str) -> None:
+        super().__init__(folder, os.sched_getaffinity(0))
+        self._dsn = dsn
+
+    def start(self) -> None:
+        """Start the server."""
+        self._start_over(self._dsn)
+
+    def forget(self) -> None:
+        """Start anew; nothing is kept outside of the database."""
+        self.stop()
+        self.start()
+
+
+class Ours(Watched):
+    """This server over a PostgreSQL of its own, both on the same core."""
+
+    def __init__(self, folder: Path, cores: set[int], database_cores: set[int], programs: Path | None) -> None:
+        super().__init__(folder, cores)
+        self.database = Database(folder, programs)
+        self.password = self.database.token
+        self._database_cores = database_cores
+
+    def prepare(self, mailboxes: Mails) -> None:
+        """Start the database and deliver the mail."""
+        self.database.start()
+        for key, mails in mailboxes.items():
+            self.database.fill(f"{key}@example.com", mails())
+        self.database.settle()
+        machine.pin(machine.family(self.database.process()), self._database_cores)
+
+    def start(self) -> None:
+        """Start the server, with the probe in it."""
+        self._start_over(self.database.dsn)
+
+    def forget(self) -> None:
+        """Drop what IMAP knows of the mail."""
+        self.stop()
+        self.database.forget()
+        self.start()
+
+    def close(self) -> None:
+        """Stop server and database."""
+        try:
+            self.stop()
+        finally:
+            self.database.stop()
+
+    def processes(self) -> list[int]:
+        """Return the server's processes and the database's."""
+        return super().processes() + machine.family(self.database.process())
 
 
 _DOVECOT = """
