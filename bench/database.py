@@ -112,7 +112,7 @@ class Database:
         migrations.migrate(self.dsn)
         self.settle()
 
-    def execute(self, statement: str, values: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    def execute(self, statement: str, values: tuple[Any, ...] | dict[str, Any] = ()) -> list[tuple[Any, ...]]:
         """Run a statement by itself, and return its rows."""
         connection = psycopg2.connect(self.dsn)
         connection.autocommit = True

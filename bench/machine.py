@@ -69,10 +69,19 @@ def forget_peak(pid: int) -> None:
 
 def peak_memory(pid: int) -> int:
     """Return the most octets that the process had in memory since :func:`forget_peak`."""
+    return _status(pid, "VmHWM")
+
+
+def memory(pid: int) -> int:
+    """Return the octets that the process has in memory."""
+    return _status(pid, "VmRSS")
+
+
+def _status(pid: int, name: str) -> int:
     for line in (Path("/proc") / str(pid) / "status").read_text().splitlines():
-        if line.startswith("VmHWM:"):
+        if line.startswith(f"{name}:"):
             return int(line.split()[1]) * 1024
-    raise ValueError("no VmHWM")
+    raise ValueError(f"no {name}")
 
 
 def memory(pid: int) -> int:

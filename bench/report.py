@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from bench import delivery, push, receiver
+from bench import delivery, hostile, push, receiver
 from bench.scenarios import SCENARIOS
 from bench.servers import Dovecot, Ours
 
@@ -13,6 +13,7 @@ _PARTS = {
     "receiver": receiver.as_text,
     "endured": receiver.endured_as_text,
     "delivery": delivery.as_text,
+    "hostile": hostile.as_text,
 }
 _COLD = {"cold_select": "first SELECT ever", "cold_envelopes": "first listing of envelopes ever"}
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bench import delivery, machine, push, receiver
+from bench import delivery, hostile, machine, push, receiver
 from bench.corpus import corpus
 from bench.profile import profile
 from bench.scenarios import (
@@ -35,6 +35,7 @@ PARTS: dict[str, Callable[[Ours, Callable[[str], None]], dict[str, Any]]] = {
     "push": push.measure,
     "receiver": receiver.measure,
     "delivery": delivery.measure,
+    "hostile": hostile.measure,
 }
 
 

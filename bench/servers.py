@@ -127,6 +127,10 @@ class Watched(Server):
             self.folder,
         )
 
+    def memory(self) -> int:
+        """Return the octets that the server has in memory now."""
+        return machine.memory(self.pid)
+
     def watch(self) -> None:
         """Let the probe begin."""
         self._report.unlink(missing_ok=True)

@@ -15,6 +15,7 @@ from typing import Any
 
 from twisted.cred.portal import Portal
 from twisted.internet.defer import Deferred
+from twisted.internet.threads import deferToThreadPool
 from twisted.mail import imap4
 from twisted.python.failure import Failure
 
@@ -51,6 +52,10 @@ from cybertemp_imap.protocol.tokens import SyntaxFault
 # ``OK DELETE completed`` would be a command.
 _ECHO_UNTAGGED = re.compile(rb"(?:\*|\+|OK|NO|BAD)(?: |$)", re.IGNORECASE)
 _ECHO_TAGGED = re.compile(rb"[^ ]+ (?:OK|NO|BAD)(?: |$)", re.IGNORECASE)
+LONG = 4096
+"""Octets of a command above which it is parsed in a thread: the costliest take some ten slices of the reactor's time.
+Sets of a thousand messages, as clients send them, are shorter or cheap, and a thread costs less than a slice."""
+
 _WITHIN_COMMAND = (ContinuationWanted, LiteralStarted, LiteralChunk)
 """Events after which more of a command is to come."""
 
@@ -158,7 +163,7 @@ class ImapServer(Connection):
             self._count_bad()
             return
         try:
-            tag, command = parse_command(data, streamed)
+            tag, command = await self._parsed(data, streamed)
         except SyntaxFault as fault:
             self._not_understood(data, fault.tag, str(fault))
             return
@@ -170,6 +175,14 @@ class ImapServer(Connection):
             self._bad(tag, "The command is not allowed now.")
             return
         await self._carry_out(tag, command, rule)
+
+    async def _parsed(self, data: bytes, streamed: tuple[tuple[int, int], ...]) -> tuple[bytes, Command]:
+        """Read a command as :func:`parse_command` does, in a thread when it is long."""
+        if len(data) < LONG:
+            return parse_command(data, streamed)
+        pool = self.reactor.getThreadPool()
+        parsed: tuple[bytes, Command] = await deferToThreadPool(self.reactor, pool, parse_command, data, streamed)
+        return parsed
 
     def lookupCommand(self, cmd: bytes | str) -> CommandRule | None:
         """Return the entry of the present state's table for a command's name."""

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from typing import TYPE_CHECKING
 
+from twisted.internet.threads import deferToThreadPool
+
 from cybertemp_imap.errors import Refusal, Refused
 from cybertemp_imap.protocol.command import Attribute, Fetch
 from cybertemp_imap.protocol.commands import condstore, fetch_flags, fetch_metadata, resync
@@ -84,7 +86,7 @@ async def _send(session: ImapServer, plan: Plan, uids: Sequence[int]) -> bool:
     mailbox = session.mailbox
     found = 0
     all_possible = True
-    async for read in ahead(_pages(mailbox, plan, uids)):
+    async for read in ahead(_pages(session, plan, uids)):
         # What cannot be answered has not been read by anybody: it is sorted out before \Seen is set.
         page = [material for material in read if plan.is_possible(material)]
         all_possible = all_possible and len(page) == len(read)
@@ -118,10 +120,15 @@ async def _set_seen(mailbox: Mailbox, plan: Plan, page: Sequence[Material]) -> N
         mailbox.view.told_flags(unseen)
 
 
-async def _pages(mailbox: Mailbox, plan: Plan, uids: Sequence[int]) -> AsyncIterator[list[Material]]:
+async def _pages(session: ImapServer, plan: Plan, uids: Sequence[int]) -> AsyncIterator[list[Material]]:
     """Read what is asked for."""
+    mailbox, pool = session.mailbox, session.reactor.getThreadPool()
     async for span in _spans(mailbox, plan, uids):
-        yield await plan.read(mailbox.shared.store, mailbox.shared.ref, span)
+        page = await plan.read(mailbox.shared.store, mailbox.shared.ref, span)
+        for material in page:
+            if plan.is_heavy(material):
+                await deferToThreadPool(session.reactor, pool, plan.work_out, material)
+        yield page
 
 
 async def _spans(mailbox: Mailbox, plan: Plan, uids: Sequence[int]) -> AsyncIterator[Sequence[int]]:

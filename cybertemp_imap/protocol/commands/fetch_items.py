@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property, partial
 from typing import TYPE_CHECKING
@@ -42,9 +42,19 @@ _RFC822 = {
 _HEADER_SECTIONS = (Section.HEADER, Section.HEADER_FIELDS, Section.HEADER_FIELDS_NOT)
 
 
+BIG = 1 << 17
+"""Octets above which a message is taken apart in a thread: about what takes a slice of the reactor's time."""
+
+_MANY = 100
+"""Sections that together cost as much as one of a big message."""
+
+
 @dataclass
 class Material:
-    """What was read of one message; what the items do not ask for is None."""
+    """What was read of one message; what the items do not ask for is None.
+
+    ``printed`` are sections that were worked out beforehand.
+    """
 
     uid: int
     metadata: Metadata | None = None
@@ -52,6 +62,7 @@ class Material:
     identity: UUID | None = None
     head: bytes | None = None
     source: bytes | None = None
+    printed: dict[object, bytes] = field(default_factory=dict)
 
     @cached_property
     def root(self) -> Part:
@@ -90,6 +101,7 @@ class Plan:
         self.needs_header = bool(sections) and not self.needs_source
         self.sets_seen = not mailbox.read_only and any(not wanted.peek for wanted in sections)
         self._decoded = {item.part for item in items if isinstance(item, BodySection) and item.name != "BODY"}
+        self._costly = [item for item in items if _is_costly(item)]
         self._printers = [self._printer(item) for item in items]
         self._printers_of_seen = [self._printer(item) for item in _told_when_seen(items, condstore)]
 
@@ -120,6 +132,18 @@ class Plan:
 
     # -- printing -----------------------------------------------------------------------------------------------------
 
+    def is_heavy(self, material: Material) -> bool:
+        """Tell whether what is asked for of a message is to be worked out in a thread, by :meth:`work_out`."""
+        octets = len(material.source or material.head or b"")
+        return bool(self._costly) and (octets > BIG or len(self._costly) > _MANY)
+
+    def work_out(self, material: Material) -> None:
+        """Print the sections, as far as they are possible: they depend on nothing but the message."""
+        if self.is_possible(material):
+            for item in self._costly:
+                assert isinstance(item, BodySection)
+                material.printed[item] = _PRINTED_BY_NAME[item.name](item, material)
+
     def response(self, seq: int, flags: FlagSet, material: Material) -> bytes:
         """Print the FETCH response of a message."""
         printed = [printer(flags, material) for printer in self._printers]
@@ -133,7 +157,7 @@ class Plan:
         if item is Attribute.MODSEQ:
             return self._mod_seq
         if isinstance(item, BodySection):
-            return partial(_PRINTED_BY_NAME[item.name], item)
+            return partial(_worked_out, item)
         assert isinstance(item, Attribute)
         if item in _RFC822:
             return partial(_rfc822, item, _RFC822[item])
@@ -169,6 +193,11 @@ def _section_of(item: object) -> BodySection | None:
         # BINARY.SIZE tells a size and is no reading of the message (RFC 3516 section 4.2).
         return BodySection(part=item.part, peek=True) if item.name == "BINARY.SIZE" else item
     return _RFC822.get(item) if isinstance(item, Attribute) else None
+
+
+def _is_costly(item: object) -> bool:
+    """Tell whether a message must be gone through for an item; the whole of it is there as it is."""
+    return isinstance(item, BodySection) and bool(item.part or item.section is not Section.WHOLE)
 
 
 def _of_header(wanted: BodySection) -> bool:
@@ -215,11 +244,15 @@ def _rfc822(item: Attribute, wanted: BodySection, flags: FlagSet, material: Mate
     return item.value.encode() + b" " + _nstring(_octets(wanted, material))
 
 
-def _body(wanted: BodySection, flags: FlagSet, material: Material) -> bytes:
+def _worked_out(item: BodySection, flags: FlagSet, material: Material) -> bytes:
+    return material.printed.get(item) or _PRINTED_BY_NAME[item.name](item, material)
+
+
+def _body(wanted: BodySection, material: Material) -> bytes:
     return b"BODY" + _label(wanted) + b" " + _nstring(_cut(_octets(wanted, material), wanted.partial))
 
 
-def _binary(wanted: BodySection, flags: FlagSet, material: Material) -> bytes:
+def _binary(wanted: BodySection, material: Material) -> bytes:
     octets = _cut(_decoded(wanted, material), wanted.partial)
     label = b"BINARY" + _label(wanted) + b" "
     if octets is not None and b"\0" in octets:
@@ -228,7 +261,7 @@ def _binary(wanted: BodySection, flags: FlagSet, material: Material) -> bytes:
     return label + _nstring(octets)
 
 
-def _binary_size(wanted: BodySection, flags: FlagSet, material: Material) -> bytes:
+def _binary_size(wanted: BodySection, material: Material) -> bytes:
     octets = _decoded(wanted, material)
     return b"BINARY.SIZE" + _label(wanted) + b" %d" % (0 if octets is None else len(octets))
 

@@ -30,10 +30,10 @@ async def run_list(session: ImapServer, command: List) -> Completion:
         return Completion("LIST completed")
     patterns = _patterns(session, command.reference, [p for p in command.patterns if p])
     listings = await session.user.listings()
-    above = _above_selected(listings, patterns, command.selection)
+    above = await _above_selected(session, listings, patterns, command.selection)
     for listing in listings:
         inside = listing.name in above
-        if not any(pattern.matches(listing.name) for pattern in patterns):
+        if not await _matches(session, patterns, listing.name):
             continue
         if not _selected(listing, command.selection) and not inside:
             continue
@@ -65,17 +65,26 @@ def _selected(listing: Listing, selection: frozenset[str]) -> bool:
     return listing.exists or listing.has_children or "SUBSCRIBED" in selection
 
 
-def _above_selected(
-    listings: Sequence[Listing], patterns: Sequence[ListPattern], selection: frozenset[str]
+async def _matches(session: ImapServer, patterns: Sequence[ListPattern], name: str) -> bool:
+    """Tell whether one of the patterns matches; a command can have thousands of them."""
+    for pattern in patterns:
+        if pattern.matches(name):
+            return True
+        await session.outlet.ready()
+    return False
+
+
+async def _above_selected(
+    session: ImapServer, listings: Sequence[Listing], patterns: Sequence[ListPattern], selection: frozenset[str]
 ) -> frozenset[str]:
     """With RECURSIVEMATCH: names above selected ones that the patterns do not match (RFC 9051 section 6.3.9.6)."""
     if not selection >= {"RECURSIVEMATCH", "SUBSCRIBED"}:
         return frozenset()
-    below = (
+    below = [
         listing.name
         for listing in listings
-        if _selected(listing, selection) and not any(pattern.matches(listing.name) for pattern in patterns)
-    )
+        if _selected(listing, selection) and not await _matches(session, patterns, listing.name)
+    ]
     return frozenset(parents_of(below))
 
 
@@ -104,6 +113,7 @@ async def run_lsub(session: ImapServer, command: Lsub) -> Completion:
     for listing in await session.user.listings():
         if not listing.subscribed or not (listing.exists or listing.name in session.user.subscribed_names):
             continue
+        await session.outlet.ready()
         for pattern in patterns:
             if pattern.matches(listing.name):
                 listed[listing.name] = ()

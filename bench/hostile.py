@@ -1,0 +1,104 @@
+"""One session does its worst, another one's NOOPs are timed: the times, the pauses of the reactor and the memory."""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Callable, Sequence
+from time import monotonic, perf_counter, sleep
+from typing import Any
+
+from bench import nasty
+from bench.attacks import ADDRESSES, ATTACKS, BIG, BIG_MESSAGES, MAILBOX, MESSAGES, ROWS, Target
+from bench.client import Client
+from bench.servers import Ours
+
+SECONDS = 6.0
+BETWEEN = 0.005
+"""Seconds from one answer to the next NOOP."""
+
+ATTACKER, VICTIM = "attacker@example.com", "victim@example.com"
+_GRACE = 60.0
+
+
+def measure(server: Ours, say: Callable[[str], None]) -> dict[str, Any]:
+    """Measure every attack, and first what it is like without any."""
+    token = server.database.add_account(ATTACKER, ADDRESSES)
+    victim = server.database.add_account(VICTIM, ["box@victim.example"])
+    fill(server.database.execute)
+    server.database.settle()
+    client = Client(server.address)
+    client.run(f'LOGIN "{VICTIM}" "{victim}"')
+    client.run('SELECT "box@victim.example"')
+    rows = {}
+    for name in ("nothing", *ATTACKS):
+        say(name)
+        target = Target(server.address, ATTACKER, token, SECONDS)
+        before = server.memory()
+        server.watch()
+        times = during(name, target, client)
+        watched = server.watched()
+        rows[name] = {
+            "noops": len(times),
+            "median": percentile(times, 50),
+            "p99": percentile(times, 99),
+            "longest": times[-1],
+            "before": before,
+            **watched,
+        }
+    return {"seconds": SECONDS, "attacks": rows}
+
+
+def fill(execute: Callable[..., Any]) -> None:
+    """Deliver the attacker's mail."""
+    execute(nasty.PLAIN_ROWS, {"owner": MAILBOX, "count": MESSAGES, "repeats": 20})
+    execute(nasty.PLAIN_ROWS, {"owner": BIG, "count": BIG_MESSAGES, "repeats": 1 << 15})
+    execute(nasty.ROWS, {"owner": ROWS})
+
+
+def during(name: str, target: Target, client: Client) -> Sequence[float]:
+    """Return how long each of the client's NOOPs took while an attack lasted, in ascending order."""
+    process = multiprocessing.get_context("spawn").Process(target=_attack, args=(name, target))
+    process.start()
+    times = []
+    # The attacker's process needs a moment to begin; the end is its own.
+    until = monotonic() + target.seconds + _GRACE
+    while process.is_alive() and monotonic() < until:
+        begun = perf_counter()
+        client.run("NOOP")
+        times.append(perf_counter() - begun)
+        sleep(BETWEEN)
+    if process.is_alive():
+        process.kill()
+        raise RuntimeError(f"{name}: the attack does not end")
+    process.join()
+    if process.exitcode:
+        raise RuntimeError(f"{name}: the attack failed")
+    return sorted(times)
+
+
+def _attack(name: str, target: Target) -> None:
+    if name == "nothing":
+        sleep(target.seconds)
+    else:
+        ATTACKS[name](target)
+
+
+def percentile(ascending: Sequence[float], percent: int) -> float:
+    """Return the smallest value that so many of a hundred do not exceed."""
+    return ascending[max(-(-len(ascending) * percent // 100) - 1, 0)]
+
+
+def as_text(results: dict[str, Any]) -> list[str]:
+    """Return the figures as lines."""
+    lines = [
+        f"another session's NOOP during {results['seconds']:.0f} s of each attack, in ms; memory in MB",
+        f"{'':40} {'NOOPs':>6} {'median':>7} {'p99':>7} {'longest':>8} {'pause':>7} {'own':>7} {'memory':>7} {'more':>6}",
+    ]
+    for name, row in results["attacks"].items():
+        times = " ".join(
+            f"{row[key] * 1000:>{width}.1f}"
+            for key, width in (("median", 7), ("p99", 7), ("longest", 8), ("pause", 7), ("used", 7))
+        )
+        more = (row["memory"] - row["before"]) / 1e6
+        lines.append(f"{name:40} {row['noops']:>6} {times} {row['memory'] / 1e6:>7.0f} {more:>6.0f}")
+    return lines
