@@ -11,6 +11,8 @@ from pathlib import Path
 
 from test.test_embedded import environment
 
+_TWISTD = "from test.strict_output import main; main()"
+
 
 class ServerProcess:
     """``twistd cybertemp-imap`` in ``folder`` on a port of its own; :meth:`start` returns when it is ready."""
@@ -28,10 +30,9 @@ class ServerProcess:
 
     def start(self) -> None:
         """Start it, at the first time on any free port, then on the same."""
-        twistd = str(Path(sys.executable).with_name("twistd"))
         self._process = subprocess.Popen(
             [
-                *(sys.executable, twistd, "--nodaemon", "--pidfile=", "--logfile=server.log"),
+                *(sys.executable, "-c", _TWISTD, "--nodaemon", "--pidfile=", "--logfile=server.log"),
                 *("cybertemp-imap", f"--bind=127.0.0.1:{self.port}"),
             ],
             cwd=self._folder,
@@ -52,7 +53,14 @@ class ServerProcess:
         status = process.wait(60)
         assert process.stdout is not None
         process.stdout.close()
+        assert "Malformed" not in self.log(), self.log()
         return status
+
+    @property
+    def pid(self) -> int:
+        """The number of the process."""
+        assert self._process is not None
+        return self._process.pid
 
     def log(self) -> str:
         """Return what was logged."""

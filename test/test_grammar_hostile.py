@@ -85,6 +85,13 @@ class HostileTests(unittest.SynchronousTestCase):
                 fault = self.assertRaises(SyntaxFault, parse_command, nested(kind, depth))
                 self.assertEqual(fault.text, "Search keys are nested too deeply")
 
+    def test_number_of_keys(self) -> None:
+        """Thousands of keys are possible; of more, no more are looked at than that."""
+        self.assertIsInstance(parse_command(b"a SEARCH" + b" SEEN" * 4000)[1], c.Search)
+        for keys in (b" SEEN" * 4001, b" 1" * 30_000, b" (SEEN" + b" NOT SEEN" * 2000 + b")"):
+            fault = self.assertRaises(SyntaxFault, parse_command, b"a SEARCH" + keys)
+            self.assertEqual(fault.text, "There are too many search keys")
+
     def test_deepest_key_is_usable(self) -> None:
         """The deepest key there can be is compared, hashed and printed within the usual stack."""
         self.assertLess(100 * 6, sys.getrecursionlimit())

@@ -18,6 +18,9 @@ from cybertemp_imap.protocol.tokens import Tokens
 MAX_DEPTH = 100
 """How deep parentheses, OR and NOT may lie in each other."""
 
+MAX_KEYS = 4_000
+"""How many keys a command may have: answering a key takes time even where no message is looked at."""
+
 RETURN_OPTIONS: dict[bytes, str] = {name.encode("ascii"): name for name in ("MIN", "MAX", "ALL", "COUNT", "SAVE")}
 """The result options there are (RFC 9051 section 6.4.4, RFC 5182)."""
 
@@ -88,7 +91,7 @@ _PREFIXES: dict[bytes, _Kind] = {b"OR": _Kind.OR, b"NOT": _Kind.NOT}
 def _program(tokens: Tokens) -> SearchKey:
     """Read keys up to the end of the command."""
     frames = [_Frame(_Kind.TOP)]
-    while True:
+    for _ in range(MAX_KEYS):
         key = _begin(tokens, frames)
         if key is None:
             continue
@@ -96,6 +99,7 @@ def _program(tokens: Tokens) -> SearchKey:
         if len(frames) == 1 and tokens.at_end():
             return _together(frames[0].keys)
         tokens.space()
+    tokens.fail("There are too many search keys")
 
 
 def _begin(tokens: Tokens, frames: list[_Frame]) -> SearchKey | None:
