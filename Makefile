@@ -12,7 +12,7 @@ SOURCES := setup.cfg setup.py pyproject.toml MANIFEST.in README.rst \
 LOCAL := --no-deps --no-build-isolation --force-reinstall
 
 .DELETE_ON_ERROR:
-.PHONY: run test bench soak docs lint format types check wheel sdist clean
+.PHONY: run test bench soak fuzz docs lint format types check wheel sdist clean
 
 run: $(VENV)/.installed-embedded
 	@mkdir -p "$(DATA)"
@@ -35,6 +35,10 @@ docs: $(VENV)/.installed-docs
 # Sessions at work while PostgreSQL fails every few seconds; SOAK="--minutes 1 --sessions 50" and more.
 soak: $(VENV)/.installed-test
 	$(BIN)/python -m bench.soak $(SOAK)
+
+# Every target for five minutes; FUZZ="reader mime --seconds 3600 --keep" and more: see docs/fuzzing.rst.
+fuzz: $(VENV)/.installed-fuzz
+	$(BIN)/python -m fuzz $(FUZZ)
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .

@@ -92,7 +92,8 @@ def as_text(results: dict[str, Any]) -> list[str]:
     """Return the figures as lines."""
     lines = [
         f"another session's NOOP during {results['seconds']:.0f} s of each attack, in ms; memory in MB",
-        f"{'':40} {'NOOPs':>6} {'median':>7} {'p99':>7} {'longest':>8} {'pause':>7} {'own':>7} {'memory':>7} {'more':>6}",
+        f"{'':40} {'NOOPs':>6} {'median':>7} {'p99':>7} {'longest':>8} "
+        f"{'pause':>7} {'own':>7} {'memory':>7} {'more':>6}",
     ]
     for name, row in results["attacks"].items():
         times = " ".join(

@@ -48,7 +48,16 @@ def repeated() -> bytes:
 def odd_header() -> bytes:
     """Every field with octets that no field may have; APPEND itself forbids NUL."""
     odd = _ODD.replace(b"\0", b"")
-    names = (b"From", b"To", b"Cc", b"Subject", b"Date", b"Message-ID", b"In-Reply-To", b"Content-Type")
+    names: tuple[bytes, ...] = (
+        b"From",
+        b"To",
+        b"Cc",
+        b"Subject",
+        b"Date",
+        b"Message-ID",
+        b"In-Reply-To",
+        b"Content-Type",
+    )
     names += (b"Content-Disposition", b"Content-ID", b"Content-Language", b"Content-Transfer-Encoding", b"X-%b" % odd)
     return b"".join(b"%b: %b\r\n" % (name, odd * 1000) for name in names) + b"\r\n" + odd * 10_000
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
-import signal
 import socket
 import subprocess
 import sys
@@ -16,7 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from bench import machine
+from bench import machine, watching
 from bench.client import Client
 from bench.corpus import Mail
 from bench.database import USER, Database
@@ -133,20 +131,11 @@ class Watched(Server):
 
     def watch(self) -> None:
         """Let the probe begin."""
-        self._report.unlink(missing_ok=True)
-        machine.forget_peak(self.pid)
-        os.kill(self.pid, signal.SIGUSR1)
-        time.sleep(0.05)
+        watching.begin(self.pid, self._report)
 
     def watched(self) -> dict[str, Any]:
         """End the probe and return what it measured, and the peak of the memory since."""
-        os.kill(self.pid, signal.SIGUSR2)
-        deadline = time.monotonic() + 10
-        while not self._report.exists():
-            if time.monotonic() > deadline:
-                raise RuntimeError("the probe does not answer")
-            time.sleep(0.01)
-        return {**json.loads(self._report.read_text()), "memory": machine.peak_memory(self.pid)}
+        return watching.end(self.pid, self._report)
 
 
 class ServerOver(Watched):

@@ -75,7 +75,8 @@ class _Run:
         ]
         done = self._run(options, [self._inputs])
         executed = [line.split()[-1] for line in done.stderr.splitlines() if "number_of_executed_units" in line]
-        broke = pack(self._broke)
+        # What took long by the clock is told besides; the time that counts is that of the processor.
+        broke = [path.read_bytes() for path in self._broke.iterdir() if not path.name.startswith("slow-unit-")]
         good = done.returncode == 0 and not broke
         told = "nothing found" if good else "FAILED"
         print(f"{self._target}: {told} in {executed[0] if executed else 'no'} executions", flush=True)

@@ -38,7 +38,8 @@ MAILS = [
     Mail(letter(b"Gr\xc3\xbc\xc3\x9fe", b"Subject: =?utf-8?q?Gr=C3=BC=C3=9Fe?=", b"From: a@b"), ("\\Seen", "word")),
     Mail(letter(b"\0\xff\r\n.\r\n", b"Subject: \xff\0", b"Date: Mon, 32 Foo 99999 99:99:99 +9999", b'To: "a')),
     Mail(
-        b"Content-Type: multipart/mixed; boundary=a\r\n\r\n--a\r\n\r\nalpha\r\n--a\r\nContent-Type: message/rfc822\r\n\r\n"
+        b"Content-Type: multipart/mixed; boundary=a\r\n\r\n--a\r\n\r\nalpha\r\n"
+        b"--a\r\nContent-Type: message/rfc822\r\n\r\n"
     ),
     Mail(b"", ("\\Flagged", "\\Deleted")),
     Mail(b"no header at all"),

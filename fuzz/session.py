@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from types import TracebackType
-from typing import Any
+from typing import Any, cast
 
 from twisted.logger import LogEvent, formatEvent, globalLogPublisher
 
@@ -28,13 +28,14 @@ class Faults:
 
     def __enter__(self) -> Faults:
         self._found: list[str] = []
-        globalLogPublisher.addObserver(self._observe)
+        self._observer = cast(Any, self._observe)
+        globalLogPublisher.addObserver(self._observer)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        globalLogPublisher.removeObserver(self._observe)
+        globalLogPublisher.removeObserver(self._observer)
         assert kind is not None or not self._found, "\n".join(self._found)
 
     def _observe(self, event: LogEvent) -> None:
@@ -60,7 +61,7 @@ def check(data: bytes) -> None:
 
 
 def _wire() -> Wire:
-    wire: Any = Wire()
+    wire = Wire()
     for mail in MAILS:
         wire.deliver(source=mail.source, flags=mail.flags)
     return wire

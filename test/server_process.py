@@ -11,11 +11,11 @@ from pathlib import Path
 
 from test.test_embedded import environment
 
-_TWISTD = "from test.strict_output import main; main()"
-
 
 class ServerProcess:
     """``twistd cybertemp-imap`` in ``folder`` on a port of its own; :meth:`start` returns when it is ready."""
+
+    program = "from test.strict_output import main; main()"
 
     def __init__(self, folder: Path, dsn: str, **settings: str) -> None:
         self.port = 0
@@ -32,7 +32,7 @@ class ServerProcess:
         """Start it, at the first time on any free port, then on the same."""
         self._process = subprocess.Popen(
             [
-                *(sys.executable, "-c", _TWISTD, "--nodaemon", "--pidfile=", "--logfile=server.log"),
+                *(sys.executable, "-c", self.program, "--nodaemon", "--pidfile=", "--logfile=server.log"),
                 *("cybertemp-imap", f"--bind=127.0.0.1:{self.port}"),
             ],
             cwd=self._folder,

@@ -91,7 +91,11 @@ _PREFIXES: dict[bytes, _Kind] = {b"OR": _Kind.OR, b"NOT": _Kind.NOT}
 def _program(tokens: Tokens) -> SearchKey:
     """Read keys up to the end of the command."""
     frames = [_Frame(_Kind.TOP)]
-    for _ in range(MAX_KEYS):
+    left = MAX_KEYS
+    while True:
+        if not left:
+            tokens.fail("There are too many search keys")
+        left -= 1
         key = _begin(tokens, frames)
         if key is None:
             continue
@@ -99,7 +103,6 @@ def _program(tokens: Tokens) -> SearchKey:
         if len(frames) == 1 and tokens.at_end():
             return _together(frames[0].keys)
         tokens.space()
-    tokens.fail("There are too many search keys")
 
 
 def _begin(tokens: Tokens, frames: list[_Frame]) -> SearchKey | None:
