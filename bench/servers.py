@@ -114,13 +114,22 @@ class Watched(Server):
 
     def __init__(self, folder: Path, cores: set[int]) -> None:
         super().__init__(folder, cores)
+        self.mail_port: int | None = None
         self._report = folder / "probe.json"
+
+    def start_with_mail(self) -> None:
+        """Start the server so that it takes mail too."""
+        self.mail_port = free_port()
+        self.start()
+
+    def _mail_options(self) -> list[str]:
+        return [] if self.mail_port is None else ["--lmtp", f"tcp:{self.mail_port}:interface=127.0.0.1"]
 
     def _start_over(self, dsn: str) -> None:
         host, port = self.address
         command = [sys.executable, "-m", "bench.measured", "--nodaemon", "--pidfile=", "cybertemp-imap"]
         self._spawn(
-            [*command, "--bind", f"{host}:{port}"],
+            [*command, "--bind", f"{host}:{port}", *self._mail_options()],
             {"DATABASE_URL": dsn, "PYTHONPATH": str(_ROOT), "BENCH_PROBE": str(self._report), **_PLENTY},
             self.folder,
         )
