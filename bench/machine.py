@@ -72,11 +72,6 @@ def peak_memory(pid: int) -> int:
     return _status(pid, "VmHWM")
 
 
-def memory(pid: int) -> int:
-    """Return the octets that the process has in memory."""
-    return _status(pid, "VmRSS")
-
-
 def _status(pid: int, name: str) -> int:
     for line in (Path("/proc") / str(pid) / "status").read_text().splitlines():
         if line.startswith(f"{name}:"):
