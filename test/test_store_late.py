@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+
 import psycopg2
 from twisted.internet.defer import Deferred
 
 from cybertemp_imap.mime.row import EmailRow
-from cybertemp_imap.store.interface import FlagMode
+from cybertemp_imap.store.interface import Expunged, FlagChange, FlagMode, MailboxRef
 from test.store_contract import MINE, StoreContract, letter
 from test.store_contract_observe import until
 from test.test_store_postgres import PostgresFixture
@@ -100,3 +102,55 @@ class LateChangeTests(StoreContract):
         head = await first
         assert head is not None
         self.assertEqual(head.uid_next, 2)
+
+
+class TakenAwayTests(StoreContract):
+    """A message that another program gives to somebody else at the moment when its reader changes it."""
+
+    fixture_type = PostgresFixture
+
+    async def while_taken_away(self, change: Callable[[MailboxRef, int], Awaitable[object]]) -> tuple[object, EmailRow]:
+        """Change a message that waits for the transaction that takes it away; return the outcome and the row."""
+        fixture = self.fixture
+        assert isinstance(fixture, PostgresFixture)
+        row = letter()
+        await self.deliver(row)
+        address = await self.open()
+        (uid,) = await self.uids(address)
+        await self.store.store_flags(address, [uid], FlagMode.ADD, ["\\Deleted"], None)
+        connection = psycopg2.connect(fixture.dsn)
+        self.addCleanup(connection.close)
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "UPDATE public.emails SET mailbox_owner = 'somebody@else.example' WHERE id = %s", (str(row.id),)
+            )
+            changing = Deferred.fromCoroutine(_awaited(change(address, uid)))
+            waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted"
+            await until(lambda: fixture.execute((waiting, ())) == [(1,)])
+        connection.commit()
+        return await changing, row
+
+    async def test_expunge(self) -> None:
+        """It is not expunged: it is another's now."""
+        outcome, row = await self.while_taken_away(lambda ref, uid: self.store.expunge(ref, None))
+        assert isinstance(outcome, Expunged)
+        self.assertEqual(list(outcome.uids), [])
+        self.assertEqual(self._flags_of(row), [(["\\Deleted"],)])
+
+    async def test_store(self) -> None:
+        """Its flags stay what they are, and it is as one that is gone."""
+        outcome, row = await self.while_taken_away(
+            lambda ref, uid: self.store.store_flags(ref, [uid], FlagMode.ADD, ["mine"], None)
+        )
+        assert isinstance(outcome, FlagChange)
+        self.assertEqual((list(outcome.messages), list(outcome.modified)), ([], []))
+        self.assertEqual(self._flags_of(row), [(["\\Deleted"],)])
+
+    def _flags_of(self, row: EmailRow) -> object:
+        fixture = self.fixture
+        assert isinstance(fixture, PostgresFixture)
+        return fixture.execute(("SELECT flags FROM public.emails WHERE id = %s", (str(row.id),)))
+
+
+async def _awaited(outcome: Awaitable[object]) -> object:
+    return await outcome
