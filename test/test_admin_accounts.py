@@ -80,7 +80,8 @@ class AccountTests(AdminTestCase):
             told = self.done(*path, "--help")
             if not inner:
                 self.assertIn("Example: cybertemp-imap-admin " + " ".join(path), told)
-                self.assertIn("--json", told)
+                # What a mail server runs prints no result: its status is all that is asked for.
+                self.assertEqual("--json" in told, path != ["deliver"])
 
 
 class TokenTests(AdminTestCase):

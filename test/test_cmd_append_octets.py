@@ -51,12 +51,6 @@ class LineEndTests(AppendTestCase):
             self.assertEqual(self.store._uploads, {})
         self.assertEqual(self.sources(), [])
 
-    def test_binary(self) -> None:
-        """BINARY is not announced, so a literal8 is not taken (RFC 3516), nor UTF8 (RFC 6855)."""
-        for data in (b"~{3+}\r\nabc", b"~{3+}\r\na\0c", b"UTF8 (~{3+}\r\nabc)"):
-            self.assertStatus(self.client.command(b"APPEND Drafts " + data), "BAD")
-        self.assertEqual(self.sources(), [])
-
 
 def _expected(message: bytes) -> bytes:
     return message.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from test.wire import MINE, TOKEN, USER, WireTestCase
 
-ALWAYS = {b"IMAP4rev1", b"LITERAL+", b"SASL-IR", b"ID", b"ENABLE"}
+ALWAYS = {b"IMAP4rev1", b"IMAP4rev2", b"LITERAL+", b"SASL-IR", b"ID", b"ENABLE"}
 BEFORE_LOGIN = ALWAYS | {b"AUTH=PLAIN", b"AUTH=LOGIN"}
 AFTER_LOGIN = ALWAYS | {
     b"NAMESPACE",
@@ -22,6 +22,13 @@ AFTER_LOGIN = ALWAYS | {
     b"MULTIAPPEND",
     b"CREATE-SPECIAL-USE",
     b"APPENDLIMIT=26214400",
+    b"STATUS=SIZE",
+    b"OBJECTID",
+    b"SAVEDATE",
+    b"BINARY",
+    b"UTF8=ACCEPT",
+    b"CONDSTORE",
+    b"QRESYNC",
 }
 
 

@@ -56,4 +56,5 @@ try {
 } finally {
     await client.logout().catch(() => client.close());
 }
-process.stdout.write(JSON.stringify(events));
+// Mod-sequences are of a kind that JSON has no form for.
+process.stdout.write(JSON.stringify(events, (_, value) => (typeof value === "bigint" ? String(value) : value)));
