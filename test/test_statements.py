@@ -19,6 +19,8 @@ UNBOUND = {
     "READ_DOMAINS": "the domains of all users, judged by rules/domains; a user is told of their own alone",
     "REPLACE_BANS": "bans are for everybody; no session runs it",
     "BANS_ARE_ELSEWHERE": "tells where bans come from",
+    "IS_BANNED": "whether an address may be one at all: mail that comes in is asked about, before it is anybody's",
+    "RECEIVE": "mail that comes in, by its recipients' addresses; no session runs it",
     "FOLLOW_BANS": "bans are for everybody; no session runs it",
     "HAS_ENCRYPTED": "reads the catalogue",
     "UPLOAD": "by the id of a message on its way in, which the session has made up and nobody else knows",
@@ -27,6 +29,10 @@ UNBOUND = {
     "TIDY_LIMITED": "done by the clock",
     "TIDY_ARRIVALS": "done by the clock",
     "FORGET_EXPUNGED": "done by the clock",
+    "PURGE": "done by the clock, or by the operator",
+    "PURGE_UNDATED": "done by the clock, or by the operator",
+    "AGED": "counts what the operator is going to purge",
+    "SCHEMA_VERSIONS": "tells what is installed",
     "LISTEN": "numbers of mailboxes, looked at for those who have them open",
 }
 """Statements that are not, and why."""
