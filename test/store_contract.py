@@ -18,7 +18,7 @@ from uuid import UUID, uuid4
 
 from twisted.trial.unittest import TestCase
 
-from cybertemp_imap.errors import Refusal, Refused
+from cybertemp_imap.errors import Refusal, Refused, StoreUnavailable
 from cybertemp_imap.mime.row import EmailRow
 from cybertemp_imap.naming import INBOX, account_key, name_of
 from cybertemp_imap.store.interface import DomainRow, MailboxHead, MailboxRef, MessageState, Store
@@ -248,6 +248,14 @@ class StoreContract(TestCase):
             self.assertIs(refused.refusal, refusal)
         else:
             self.fail(f"not refused with {refusal}")
+
+    async def unavailable(self, attempt: Awaitable[object]) -> None:
+        """Check that something is to be tried again later."""
+        try:
+            await attempt
+        except StoreUnavailable:
+            return
+        self.fail("not refused as unavailable")
 
     async def names(self) -> set[str]:
         """Return the names of all mailboxes of ``user``'s."""

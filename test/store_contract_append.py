@@ -133,12 +133,12 @@ class AppendContract(StoreContract):
             self.assertFalse(await self.is_there(message.id))
 
     async def test_missing_pieces(self) -> None:
-        """A message of which a piece is missing is refused, nothing is left of it or of others, and no UID is lost."""
+        """A message of which a piece was lost must be sent again, nothing is left of it or of others, and no UID is lost."""
         mailbox = await self.open(self.account, "Drafts")
         whole = await self.upload()
         for short in (NewMessage(uuid4(), 1, (), DATE), await self.upload(OCTETS[1:])):
             broken = NewMessage(short.id, len(OCTETS), (), DATE)
-            await self.refused(Refusal.CANNOT, self.store.append(mailbox, [whole, broken]))
+            await self.unavailable(self.store.append(mailbox, [whole, broken]))
             self.assertEqual(await self.uids(mailbox), [])
             self.assertFalse(await self.is_there(whole.id) or await self.is_there(broken.id))
         self.assertEqual(list(await self.store.append(mailbox, [whole])), [1])
@@ -150,7 +150,7 @@ class AppendContract(StoreContract):
         one, another = await self.upload(), await self.upload()
         await self.store.discard([one.id, uuid4()])
         await self.store.discard([])
-        await self.refused(Refusal.CANNOT, self.store.append(mailbox, [one]))
+        await self.unavailable(self.store.append(mailbox, [one]))
         self.assertEqual(list(await self.store.append(mailbox, [another])), [1])
 
     async def test_no_such_mailbox(self) -> None:

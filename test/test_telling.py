@@ -113,14 +113,19 @@ class PromptTests(TestCase):
     async def test_order(self) -> None:
         """What is sent while the transport still holds octets does not overtake them, and nothing is lost."""
         factory = protocol.Factory.forProtocol(_Sender)
-        sizes = [10, PIECE, 3, 8 * PIECE, 1, 0, 100 * PIECE, 7, PIECE - 1, 5]
-        factory.pieces = [bytes([65 + number]) * size for number, size in enumerate(sizes)]  # type: ignore[attr-defined]
+        sizes = [10, PIECE, 7, 8 * PIECE, 8, 0, 100 * PIECE, 7, PIECE - 1, 9]
+        factory.pieces = [_response(number, size) for number, size in enumerate(sizes)]  # type: ignore[attr-defined]
         listening = tcp.listenTCP(0, factory, interface="127.0.0.1")  # type: ignore[arg-type]
         self.addCleanup(listening.stopListening)
         receiver = _Receiver()
         port = cast(IPv4Address, listening.getHost()).port
         tcp.connectTCP("127.0.0.1", port, _Once(receiver))
         self.assertTrue(await receiver.ended == b"".join(factory.pieces))  # type: ignore[attr-defined]
+
+
+def _response(number: int, size: int) -> bytes:
+    """Return a response of so many octets, 7 at least, or nothing."""
+    return b"* OK " + bytes([65 + number]) * (size - 7) + b"\r\n" if size else b""
 
 
 class _Once(protocol.ClientFactory):

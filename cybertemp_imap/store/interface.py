@@ -369,7 +369,10 @@ class Store(Protocol):
         """Forget the pieces of messages that are not going to be added after all."""
 
     async def append(self, mailbox: MailboxRef, messages: Sequence[NewMessage]) -> Sequence[int]:
-        """Add messages; return their UIDs. NO_SUCH_MAILBOX; NO_PERMISSION when a sender is banned."""
+        """Add messages; return their UIDs. NO_SUCH_MAILBOX; NO_PERMISSION when a sender is banned.
+
+        Raises :class:`StoreUnavailable` also where pieces of a message were lost, and the client must send it again.
+        """
 
     async def copy(self, source: MailboxRef, uids: Sequence[int], target: MailboxRef) -> Sequence[tuple[int, int]]:
         """Copy messages; return (UID, UID of the copy) by ascending UID; messages that are gone are left out."""

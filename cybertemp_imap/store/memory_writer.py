@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
-from cybertemp_imap.errors import Refusal, Refused
+from cybertemp_imap.errors import Refusal, Refused, StoreUnavailable
 from cybertemp_imap.mime.row import EmailRow
 from cybertemp_imap.naming import DELIMITER, INBOX, is_name_of
 from cybertemp_imap.store.interface import MailboxRef, NewMessage
@@ -150,7 +150,7 @@ class MemoryWriter(MemoryMailboxes):
         pieces = [self._uploads.get(message.id, {}) for message in messages]
         sources = [b"".join(piece for _, piece in sorted(each.items())) for each in pieces]
         if any(len(source) != message.size for source, message in zip(sources, messages, strict=True)):
-            raise Refused(Refusal.CANNOT)
+            raise StoreUnavailable("Pieces of a message were lost.")
         await self.discard([message.id for message in messages])
         rows = [_row(message, box, source) for source, message in zip(sources, messages, strict=True)]
         added = [StoredEmail(row, message.flags) for row, message in zip(rows, messages, strict=True)]
