@@ -133,7 +133,7 @@ class AppendContract(StoreContract):
             self.assertFalse(await self.is_there(message.id))
 
     async def test_missing_pieces(self) -> None:
-        """A message of which a piece was lost must be sent again, nothing is left of it or of others, and no UID is lost."""
+        """A message of which a piece was lost must be sent again; nothing of it is left, and no UID lost."""
         mailbox = await self.open(self.account, "Drafts")
         whole = await self.upload()
         for short in (NewMessage(uuid4(), 1, (), DATE), await self.upload(OCTETS[1:])):

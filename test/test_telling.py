@@ -113,7 +113,7 @@ class PromptTests(TestCase):
     async def test_order(self) -> None:
         """What is sent while the transport still holds octets does not overtake them, and nothing is lost."""
         factory = protocol.Factory.forProtocol(_Sender)
-        sizes = [10, PIECE, 7, 8 * PIECE, 8, 0, 100 * PIECE, 7, PIECE - 1, 9]
+        sizes = [10, PIECE, 8, 8 * PIECE, 9, 0, 100 * PIECE, 11, PIECE - 1, 12]
         factory.pieces = [_response(number, size) for number, size in enumerate(sizes)]  # type: ignore[attr-defined]
         listening = tcp.listenTCP(0, factory, interface="127.0.0.1")  # type: ignore[arg-type]
         self.addCleanup(listening.stopListening)
@@ -124,7 +124,7 @@ class PromptTests(TestCase):
 
 
 def _response(number: int, size: int) -> bytes:
-    """Return a response of so many octets, 7 at least, or nothing."""
+    """Return a response of so many octets, 8 at least, or nothing."""
     return b"* OK " + bytes([65 + number]) * (size - 7) + b"\r\n" if size else b""
 
 
