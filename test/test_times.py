@@ -9,7 +9,7 @@ from zope.interface.verify import verifyObject
 
 from cybertemp_imap.protocol.commands.fetch import PAGE_OCTETS
 from test.response_parser import parse_responses
-from test.wire import MINE, TOKEN, USER, Client, WireTestCase
+from test.wire import MINE, MINE_TOO, TOKEN, USER, Client, WireTestCase
 
 
 class LoginTimeTests(WireTestCase):
@@ -101,8 +101,9 @@ class StalledTests(WireTestCase):
 
     def test_memory_of_flags(self) -> None:
         """The same for answers of many small lines, and for many commands."""
-        self.wire.deliver(8_000)
-        other = self.wire.session(MINE)
+        # Where nobody looks yet: each delivery to an open mailbox is looked at.
+        self.wire.deliver(8_000, MINE_TOO)
+        other = self.wire.session(MINE_TOO)
         other.transport.client_reads = False
         for _ in range(100):
             self.served(other, b"FETCH 1:* (UID FLAGS)")
