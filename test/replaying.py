@@ -148,6 +148,7 @@ class Session(Connection):
         self.uid_next = 0
         self.mod_seq = 0
         self._highest = 0
+        self._there: list[Told] = []
         self._idling: bytes | None = None
         super().__init__(port)
         self.ok(f"LOGIN {user} {token}")
@@ -191,9 +192,8 @@ class Session(Connection):
         self.name = name
         # What comes from now on has a UID that was not below UIDNEXT; what is there has one that was.
         self._highest = self.uid_next - 1
-        there = list(self.messages)
         self.learn()
-        assert all((message.uid or 0) < self.uid_next for message in there), "UIDNEXT is below a UID that is there"
+        assert all((each.uid or 0) < self.uid_next for each in self._there), "UIDNEXT is below a UID that is there"
         return answer
 
     def state(self) -> Point:
@@ -301,6 +301,8 @@ class Session(Connection):
         elif name == b"UIDNEXT":
             assert isinstance(value, int)
             self.uid_next = value
+            # What is told to exist after this, while the mailbox is still being opened, has come since.
+            self._there = list(self.messages)
         elif name == b"HIGHESTMODSEQ":
             assert isinstance(value, int) and value >= self.mod_seq, "HIGHESTMODSEQ falls"
             self.mod_seq = value
@@ -309,13 +311,19 @@ class Session(Connection):
             self.mailbox_id = value
 
     def _vanished(self, response: Response) -> None:
-        """Take out what is gone: of a message just told to exist, the client may not know the UID."""
+        """Take out what is gone.
+
+        Of a message just told to exist the client may not know the UID: it is one behind the last known UID below.
+        """
         for uid in uids_of(response):
             numbers = [message.uid for message in self.messages]
             if response.data["earlier"]:
                 assert uid not in numbers, f"{uid} is EARLIER, and has a number: {response.raw!r}"
+            elif uid in numbers:
+                del self.messages[numbers.index(uid)]
             else:
-                place = numbers.index(uid if uid in numbers else None)
+                place = max((at for at, known in enumerate(numbers, 1) if known is not None and known < uid), default=0)
+                assert numbers[place] is None, f"{uid} was never told: {response.raw!r}"
                 del self.messages[place]
 
     def _fetched(self, seq: int, response: Response) -> None:

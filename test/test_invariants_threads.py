@@ -345,4 +345,6 @@ class ThreadTests(TwoServersTestCase):
             audit(session, ledger, visitor.number)
         for name in (*common.targets, *((common.passing,) if common.passing in tables.owned() else ())):
             visitors[0].session.ok(f'STATUS "{name}" (MESSAGES)')
+        # The INBOX of a limited token is a mailbox of its own.
+        visitors[LIMITED].session.ok('STATUS "INBOX" (MESSAGES)')
         tables.check()

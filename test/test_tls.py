@@ -129,6 +129,8 @@ class RenewalTests(CertificateTestCase):
         self.calls: list[Any] = []
         self.clock = _SignalledClock(self.calls)
         self.renewal = Renewal(self.places, self.clock)
+        # What runs the tests may have had it ignored, as nohup does.
+        self.addCleanup(signal.signal, signal.SIGHUP, signal.signal(signal.SIGHUP, signal.SIG_DFL))
         self.renewal.start()
         self.addCleanup(self.renewal.stop)
 

@@ -30,6 +30,9 @@ class Running:
         if programs := test_programs():
             environ["IMAP_POSTGRES_BIN"] = str(programs)
         self._errors = (folder / "errors").open("w+")
+        # What runs the tests may have had it ignored, as a shell does for what it starts in the background.
+        if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
         self.folder = folder
         self.process = subprocess.Popen(
             [
