@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import product
 
 from hypothesis import given
@@ -97,6 +98,23 @@ class SenderBansTests(SynchronousTestCase):
         ):
             expected = scope in ("sender", "email") and match in (EXACT, CONTAINS) and status == "active"
             self.assertEqual(hides(f"S <{SPAM}>", Ban(scope, SPAM, match, status)), expected, (scope, match, status))
+
+    def test_every_combination(self) -> None:
+        """Scope, kind of match, old form, status, case and form of the sender, each with each."""
+        forms = [(form, True, True) for form in HIDDEN_BY_EXACT]
+        forms += [(form, False, SPAM in form.lower()) for form in SHOWN_BY_EXACT if form is not None]
+        cases: tuple[Callable[[str], str], ...] = (str, str.upper, str.title)
+        for scope, (match, prefix), status, case, (form, exact, contains) in product(
+            ("sender", "email", "domain"),
+            ((EXACT, ""), (CONTAINS, ""), (EXACT, "contains:"), (CONTAINS, "contains: ")),
+            ("active", "inactive"),
+            cases,
+            forms,
+        ):
+            ban = Ban(case(scope), prefix + case(SPAM), case(match), case(status))
+            asked = scope != "domain" and status == "active"
+            expected = asked and (exact if match == EXACT and not prefix else contains)
+            self.assertEqual(hides(form, ban), expected, (ban, form))
 
     def test_legacy(self) -> None:
         """``contains:foo`` is a substring ban of ``foo``, and not of itself."""
