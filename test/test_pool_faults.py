@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import socket
 import threading
 from typing import Any
 
@@ -115,6 +117,18 @@ class LossTests(PoolFaultTestCase):
         await gatherResults([begun(pool.query(ADD, (str(n),), repeatable=True)) for n in range(10)])
         await self.full(pool, 3)
         self.assertEqual(len(pool.backend_pids), 3)
+
+    async def test_socket_closed(self) -> None:
+        """libpq closes a socket by itself where it cannot send: the next one of that number is heard all the same."""
+        pool = await self.started(self.direct, size=1)
+        for number in range(3):
+            (connection,) = pool._free
+            # Before the reactor has had a turn in which it would notice.
+            with socket.socket(fileno=os.dup(connection.fileno())) as same:
+                same.shutdown(socket.SHUT_RDWR)
+            with self.assertRaises(OutcomeUnknown):
+                await pool.query(ADD, (str(number) * 3_000_000,))
+            self.assertEqual(await pool.query("SELECT count(*) FROM done", repeatable=True), [(0,)])
 
     async def test_away_and_back(self) -> None:
         """What comes while nothing can be reached waits and is done when it can, with all connections."""

@@ -39,6 +39,14 @@ class Connection(txpostgres.Connection):  # type: ignore[misc]
     """A connection that tells when it is lost while nobody is using it."""
 
     on_lost: Any = None
+    _socket = -1
+
+    def fileno(self) -> int:
+        """Return the socket's number, -1 once libpq has closed it."""
+        number: int = super().fileno()
+        if number >= 0:
+            self._socket = number
+        return number
 
     @property
     def dead(self) -> bool:
@@ -52,7 +60,15 @@ class Connection(txpostgres.Connection):  # type: ignore[misc]
         A statement that is under way is not cancelled: that would take a connection of its own, made by blocking.
         """
         self.on_lost = None
-        if self.pollable() is not None:
+        if self.pollable() is None:
+            return
+        try:
+            self.close()
+        except OSError:
+            # A statement that could not be sent: libpq has closed the socket by itself, and with that epoll has lost
+            # it. What is left of it in the reactor would keep the next socket of this number from being heard.
+            for watched in ("_reads", "_writes"):
+                getattr(self.reactor, watched, set()).discard(self._socket)
             self.close()
 
     def doRead(self) -> None:
