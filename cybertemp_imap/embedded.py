@@ -271,6 +271,30 @@ class EmbeddedPostgres:
         return f"{last.split('FATAL:')[-1].strip().rstrip('.')} (see {self._log})"
 
 
+def running_dsn(data_dir: Path, database: str = "cybertemp") -> str:
+    """Return the connection string of the embedded PostgreSQL that another process runs over a data folder.
+
+    :raises EmbeddedError: none runs there, or its files may not be read.
+    """
+    pid_file = data_dir.absolute() / "postgres" / "postmaster.pid"
+    try:
+        # https://www.postgresql.org/docs/current/storage-file-layout.html: the fifth line is the socket's folder.
+        lines = pid_file.read_text(encoding="utf-8").splitlines()
+        os.kill(int(lines[0]), 0)
+    except PermissionError:
+        raise EmbeddedError(
+            f"The embedded PostgreSQL of {data_dir.absolute()} is another user's: run this as the user of the server."
+        ) from None
+    except (OSError, ValueError, IndexError):
+        lines = []
+    if len(lines) < 5 or not lines[4]:
+        raise EmbeddedError(
+            f"The embedded PostgreSQL of {data_dir.absolute()} is not running: start the server, "
+            "or set IMAP_DATA_DIR or DATABASE_URL."
+        )
+    return str(make_dsn(host=lines[4], port=int(lines[3]), user="postgres", dbname=database))
+
+
 def _check_version(cluster: Path, programs: Path) -> None:
     """Refuse a cluster of another major version, which ``postgres`` itself would only do in its log."""
     made_by = (cluster / "PG_VERSION").read_text().strip()

@@ -63,6 +63,11 @@ class AccountTests(AdminTestCase):
         self.assertEqual(self.run_admin("account", "delete", USER, given="n\n").exit_code, 1)
         self.assertEqual(len(self.facts("account", "list")), 1)
 
+    def test_embedded_is_away(self) -> None:
+        """Where the settings name an embedded database and nobody runs it, one sentence says what to do."""
+        self.environ |= {"IMAP_EMBEDDED": "true", "DATABASE_URL": "", "IMAP_DATA_DIR": self.mktemp()}
+        self.assertIn("is not running: start the server", self.refused("account", "list"))
+
     def test_hosted(self) -> None:
         """What Supabase keeps is not written here."""
         self.hosted()

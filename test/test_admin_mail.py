@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 from unittest import mock
 
 from cybertemp_imap.admin import importing
@@ -85,11 +86,11 @@ class ImportTests(MailCase):
         path = self.file("m.mbox", MBOX)
         real, calls = importing._add, [1]
 
-        def broken(*arguments: object) -> None:
+        def broken(*arguments: Any) -> int:
             if not calls:
                 raise KeyboardInterrupt
             calls.pop()
-            real(*arguments)  # type: ignore[arg-type]
+            return real(*arguments)
 
         with mock.patch.object(importing, "_add", broken):
             self.assertEqual(self.run_admin("import", path, "--account", USER).exit_code, 1)

@@ -19,7 +19,7 @@ from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 import cybertemp_imap
 from cybertemp_imap import postgres_programs
-from cybertemp_imap.embedded import EmbeddedPostgres
+from cybertemp_imap.embedded import EmbeddedPostgres, running_dsn
 from cybertemp_imap.postgres_programs import EmbeddedError, database_account, find_programs, readable_programs
 from test.postgres import test_programs
 from test.test_migrations import query
@@ -27,7 +27,7 @@ from test.test_migrations import query
 _HOLDER = """
 import sys, time
 from pathlib import Path
-from cybertemp_imap.embedded import EmbeddedPostgres
+from cybertemp_imap.embedded import EmbeddedPostgres, running_dsn
 server = EmbeddedPostgres(Path(sys.argv[1]), Path(sys.argv[2]) if sys.argv[2] else None)
 server.start()
 print(server.dsn, flush=True)
@@ -101,6 +101,14 @@ class LifeTests(EmbeddedTestCase):
         self.assertFalse(server.running)
         server.start()
         self.assertEqual(query(server.dsn, "SELECT answer FROM kept"), [(42,)])
+
+    def test_found_by_others(self) -> None:
+        """Who knows the folder alone finds the database while it runs, and is told when it does not."""
+        server = self.server()
+        server.start()
+        self.assertEqual(query(running_dsn(self.data), "SELECT current_database()"), [("cybertemp",)])
+        server.stop()
+        self.assertIn("is not running", str(self.assertRaises(EmbeddedError, running_dsn, self.data)))
 
     def test_stop_with_open_sessions(self) -> None:
         """Open sessions do not hold up a stop."""

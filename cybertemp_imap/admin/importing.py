@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from uuid import UUID
@@ -56,6 +57,14 @@ class Outcome:
     seen: Counter[bytes] = field(default_factory=Counter)
 
 
+@dataclass(slots=True)
+class Ready:
+    """A batch that only has to be added: each message and its octets by id, and how much of the files it was."""
+
+    read: int
+    messages: dict[UUID, tuple[NewMessage, bytes]] = field(default_factory=dict)
+
+
 @command(None, "import", "import ~/mail.mbox --account me@example.org --mailbox Archive")
 @click.argument("paths", metavar="PATH...", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
 @ACCOUNT
@@ -73,9 +82,8 @@ def import_mail(work: Work, paths: Sequence[Path], name: str, box: str, form: st
     with _progress(work) as progress:
         task = progress.add_task("importing", count=0, total=sum(source.size for source in sources))
         for source in sources:
-            for batch in _batches(source.messages()):
-                _add(work, target, batch, outcome)
-                progress.update(task, advance=sum(message.read for message in batch), count=outcome.imported)
+            for read in _added(work, target, source, outcome):
+                progress.update(task, advance=read, count=outcome.imported)
     facts = {key: getattr(outcome, key) for key in ("imported", "present", "too_big", "banned")}
     told = f"Imported {outcome.imported} messages into {box}."
     for key, text in (
@@ -115,6 +123,19 @@ def _target(work: Work, name: str, box: str) -> Target:
     return Target(user, found, f"{user}/{owner}/{folder}".encode())
 
 
+def _added(work: Work, target: Target, source: Source, outcome: Outcome) -> Iterator[int]:
+    """Add a source, and yield how many octets of its files each batch was; the next is read while one is added."""
+    with ThreadPoolExecutor(1) as writer:
+        under_way: Future[int] | None = None
+        for batch in _batches(source.messages()):
+            ready = _made_ready(target, batch, outcome)
+            if under_way is not None:
+                yield under_way.result()
+            under_way = writer.submit(_add, work, target, ready, outcome)
+        if under_way is not None:
+            yield under_way.result()
+
+
 def _batches(messages: Iterator[FoundMessage]) -> Iterator[list[FoundMessage]]:
     batch: list[FoundMessage] = []
     octets = 0
@@ -128,20 +149,26 @@ def _batches(messages: Iterator[FoundMessage]) -> Iterator[list[FoundMessage]]:
         yield batch
 
 
-def _add(work: Work, target: Target, batch: Sequence[FoundMessage], outcome: Outcome) -> None:
-    """Add what of a batch is not there yet."""
-    wanted: dict[UUID, tuple[FoundMessage, bytes]] = {}
+def _made_ready(target: Target, batch: Sequence[FoundMessage], outcome: Outcome) -> Ready:
+    """Do all that a batch needs and the database does not."""
+    ready = Ready(read=sum(message.read for message in batch))
     for message in batch:
         if message.octets is None:
             outcome.too_big += 1
             continue
         # NUL cannot be in a message (RFC 5322 section 4).
         octets = crlf(message.octets.replace(b"\0", b""))
-        wanted[_id_of(target, octets, outcome)] = (message, octets)
-    known = {row[0] for row in work.query(sql.KNOWN, (list(wanted),))}
+        row = _new_message(_id_of(target, octets, outcome), message, octets)
+        ready.messages[row.id] = (row, octets)
+    return ready
+
+
+def _add(work: Work, target: Target, ready: Ready, outcome: Outcome) -> int:
+    """Add what of a batch is not there yet; return how many octets of files it was."""
+    known = {row[0] for row in work.query(sql.KNOWN, (list(ready.messages),))}
     outcome.present += len(known)
-    new = {key: value for key, value in wanted.items() if key not in known}
-    rows = [_new_message(key, message, octets) for key, (message, octets) in new.items()]
+    new = {key: value for key, value in ready.messages.items() if key not in known}
+    rows = [row for row, _ in new.values()]
     ((hidden,),) = work.query(sql.HIDDEN, (sorted({storable(row.from_addr) for row in rows}),))
     rows = [row for row in rows if storable(row.from_addr) not in set(hidden or ())]
     outcome.banned += len(new) - len(rows)
@@ -151,6 +178,7 @@ def _add(work: Work, target: Target, batch: Sequence[FoundMessage], outcome: Out
         work.query(store_sql.APPEND, (target.user_id, target.id, *append_columns(rows)))
     work.commit()
     outcome.imported += len(rows)
+    return ready.read
 
 
 def _id_of(target: Target, octets: bytes, outcome: Outcome) -> UUID:

@@ -21,7 +21,7 @@ from rich.text import Text
 
 from cybertemp_imap import config
 from cybertemp_imap.config import Settings
-from cybertemp_imap.embedded import EmbeddedPostgres
+from cybertemp_imap.embedded import running_dsn
 from cybertemp_imap.errors import Refused
 from cybertemp_imap.operator_error import OperatorError
 from cybertemp_imap.store import migrations
@@ -68,7 +68,7 @@ class Work:
         settings = self.settings
         if settings.database_url is not None:
             return settings.database_url
-        return EmbeddedPostgres(settings.data_dir, settings.postgres_bin).dsn
+        return running_dsn(settings.data_dir)
 
     @property
     def bare_dsn(self) -> str:
