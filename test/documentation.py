@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import re
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,13 @@ def _commands(lines: list[str]) -> list[str]:
             here = re.search(r"<<'?(\w+)'?", line)
             end = here[1] if here else None
     return commands
+
+
+def literal_block(page: Path, start: str) -> str:
+    """Return the one literal block of a page that begins so, a configuration for instance, without its indentation."""
+    blocks = re.findall(r"::\n\n((?: +.*\n|\n)+)", page.read_text(encoding="utf-8"))
+    (found,) = [text for text in map(textwrap.dedent, blocks) if text.startswith(start)]
+    return found.strip() + "\n"
 
 
 def generated() -> Any:

@@ -37,7 +37,7 @@ NOT_RUN = {
     "/opt/cybertemp-imap/bin/pip": ".ci/run makes an environment and installs the wheel",
     "su postgres": "changes the machine's own PostgreSQL",
     "systemctl": "needs systemd as process 1",
-    "haproxy": "test_client_tls runs HAProxy with such a file",
+    "haproxy": "test_machines_haproxy runs HAProxy with such a file",
     "docker": "needs a daemon that builds and runs containers",
     "make": ".ci/run runs them; make run is in test_two_commands",
     ".venv/bin/python": "make test runs all modules",
