@@ -52,6 +52,8 @@ class Settings:
 
     #: PostgreSQL connection string; None when the embedded PostgreSQL is used.
     database_url: str | None = _setting("DATABASE_URL", forms.connection_string, secret=True)
+    #: The same for the connection that listens for changes, where that one leads to a pooler in transaction mode.
+    listen_database_url: str | None = _setting("IMAP_LISTEN_DATABASE_URL", forms.connection_string, secret=True)
     supabase_url: str | None = _setting("SUPABASE_URL", project_url, option="supabase-url")
     supabase_key: str | None = _setting("SUPABASE_SERVICE_KEY SUPABASE_KEY", service_key, secret=True)
     use_supabase_auth: bool = _setting("USE_SUPABASE_AUTH", forms.boolean, False, option="use-supabase-auth")
@@ -273,11 +275,12 @@ def _settle_database(values: dict[str, Any], given: Mapping[str, _Given]) -> Non
     if values.get("demo") and not values.get("embedded"):
         raise ConfigError(f"{given['demo'].label} needs the embedded PostgreSQL: add --embedded.")
     if values.get("embedded"):
-        if "database_url" in values and given["database_url"].level >= given["embedded"].level:
-            raise ConfigError(
-                f"{given['embedded'].label} and {given['database_url'].label} contradict each other: remove one."
-            )
-        values.pop("database_url", None)
+        for name in ("database_url", "listen_database_url"):
+            if name in values and given[name].level >= given["embedded"].level:
+                raise ConfigError(
+                    f"{given['embedded'].label} and {given[name].label} contradict each other: remove one."
+                )
+            values.pop(name, None)
     elif "database_url" not in values:
         raise ConfigError(
             "DATABASE_URL is not set, in the environment or in .env: set it, or use --embedded to run one here."

@@ -107,6 +107,7 @@ def build_store(settings: Settings, dsn: str, reactor: Any) -> PostgresStore:
         "acquire_timeout": settings.database_wait,
         "folder_quota": settings.folder_quota,
         "address_quota": settings.address_quota,
+        "listen_dsn": settings.listen_database_url,
         "reactor": reactor,
     }
     hosted = settings.use_supabase_auth or settings.use_supabase_bans or settings.use_supabase_domains

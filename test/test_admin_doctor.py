@@ -11,7 +11,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from cybertemp_imap.admin import checks_database, statements
+from cybertemp_imap.admin import checks_notifications, statements
 from test.admin_case import USER, AdminTestCase
 from test.certificates import make_certificate
 from test.server_process import ServerProcess
@@ -86,7 +86,7 @@ class FaultTests(DoctorCase):
     def test_no_notifications(self) -> None:
         """A pooler through which nothing is heard."""
         self.patch(statements, "NOTIFY", "SELECT 1")
-        self.patch(checks_database, "ROUND_TRIP_SECONDS", 0.01)
+        self.patch(checks_notifications, "ROUND_TRIP_SECONDS", 0.01)
         self.assertIn("pooler in session mode", self.finding("notifications")[1])
 
     def test_port_in_use(self) -> None:

@@ -247,6 +247,9 @@ class MistakeTests(ConfigTestCase):
             "IMAP_EMBEDDED from the environment and DATABASE_URL from the environment contradict each other: "
             "remove one.",
         )
+        self.write(f"IMAP_LISTEN_DATABASE_URL={DSN}\n")
+        self.assertIsNone(load({"embedded": 1}, {}).listen_database_url)
+        self.assertEqual(load({}, {"DATABASE_URL": "dbname=pooled"}).listen_database_url, DSN)
         self.assertEqual(self.mistake({}, {"demo": 1}), "--demo needs the embedded PostgreSQL: add --embedded.")
 
     def test_supabase(self) -> None:

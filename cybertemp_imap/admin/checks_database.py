@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import select
 from datetime import UTC, datetime
 
-import psycopg2
-
 from cybertemp_imap.admin import statements as sql
+from cybertemp_imap.admin.checks_notifications import check_notifications
 from cybertemp_imap.admin.findings import FAULT, OK, WARNING, Finding, Findings, Patient
-from cybertemp_imap.admin.work import first_line
 from cybertemp_imap.operator_error import OperatorError
 from cybertemp_imap.store import migrations
 from cybertemp_imap.store.connection import connect, describe
 
 CLOCK_SECONDS = 5.0
 """By how much the clocks of database and server may differ."""
-
-ROUND_TRIP_SECONDS = 5.0
 
 
 def check_database(patient: Patient) -> Findings:
@@ -37,7 +32,7 @@ def check_database(patient: Patient) -> Findings:
         Finding("schema", OK, "it is current"),
         _privileges(patient),
         _triggers(patient),
-        _notifications(dsn),
+        check_notifications(patient),
         _clock(patient),
     ]
 
@@ -56,30 +51,6 @@ def _triggers(patient: Patient) -> Finding:
         return Finding("triggers", OK, "all are there and on")
     remedy = "switch them on with ALTER TABLE … ENABLE TRIGGER …: they may have been left off by a restore"
     return Finding("triggers", FAULT, f"off, so new mail is seen late: {', '.join(off)}", remedy)
-
-
-def _notifications(dsn: str) -> Finding:
-    """Hear a notification of our own, as the server hears of new mail."""
-    connection = connect(dsn)
-    try:
-        connection.autocommit = True
-        with connection.cursor() as cursor:
-            cursor.execute(sql.LISTEN)
-            cursor.execute(sql.NOTIFY)
-        if not connection.notifies:
-            select.select([connection], [], [], ROUND_TRIP_SECONDS)
-            connection.poll()
-        heard = bool(connection.notifies)
-    except psycopg2.Error as error:
-        return Finding("notifications", FAULT, first_line(error), _POOLER)
-    finally:
-        connection.close()
-    if heard:
-        return Finding("notifications", OK, "LISTEN and NOTIFY work")
-    return Finding("notifications", FAULT, "LISTEN hears nothing, so new mail is told late", _POOLER)
-
-
-_POOLER = "connect to PostgreSQL itself, or to a pooler in session mode: LISTEN needs a connection of its own"
 
 
 def _clock(patient: Patient) -> Finding:

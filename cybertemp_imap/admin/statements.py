@@ -143,6 +143,8 @@ LISTEN = "LISTEN cybertemp_imap_doctor"
 
 NOTIFY = "NOTIFY cybertemp_imap_doctor"
 
+PROCESS = "SELECT pg_backend_pid()"
+
 CLOCK = "SELECT clock_timestamp()"
 
 MAIL_OF = """

@@ -52,6 +52,8 @@ _AWAY = re.compile(
     r"|too many (clients|connections)|remaining connection slots"
     r"|timeout expired|timed out|server closed the connection|Connection reset|Broken pipe"
     r"|No route to host|Network is (unreachable|down)|Host is (unreachable|down)|not yet accepting connections"
+    # PgBouncer's words for a PostgreSQL that is away, and for itself.
+    r"|server login has been failing|cannot connect to server|query_wait_timeout|no more connections allowed"
     r"|Temporary failure in name resolution|session is (read-only|not read-only)|server is (not )?in hot standby"
 )
 

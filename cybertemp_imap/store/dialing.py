@@ -29,7 +29,17 @@ from cybertemp_imap.store.connection import CONNECT_TIMEOUT
 HEAD_START = 0.3
 """Seconds that a server has to answer before the next one is tried as well."""
 
-SETTINGS = "SELECT set_config('statement_timeout', %s, false), set_config('jit', 'off', false)"
+SETTINGS = """
+    SELECT pg_backend_pid() = p.pid,
+           CASE WHEN pg_backend_pid() = p.pid THEN set_config('statement_timeout', p.timeout, false) END,
+           CASE WHEN pg_backend_pid() = p.pid THEN set_config('jit', 'off', false) END
+    FROM (SELECT %s::integer, %s) AS p (pid, timeout)
+"""
+"""Where another process answers than libpq was told of, there is a pooler in between, whose connections others use too:
+what was set for one of them would be missing in the next, and be the others'."""
+
+LOCAL_SETTINGS = "SET LOCAL statement_timeout = '{timeout}'; SET LOCAL jit = off; "
+"""Comes before each statement then, in one message with it, which makes one transaction of them."""
 
 _BAD = 1
 """``CONNECTION_BAD`` of libpq."""
@@ -39,6 +49,9 @@ class Connection(txpostgres.Connection):  # type: ignore[misc]
     """A connection that tells when it is lost while nobody is using it."""
 
     on_lost: Any = None
+    pooled = False
+    """Whether a pooler is in between: nothing lasts longer than a transaction then, and the process that runs one is
+    not known."""
     _socket = -1
 
     def fileno(self) -> int:
@@ -108,7 +121,7 @@ class Dialer:
     def __init__(self, dsn: str, statement_timeout: float, reactor: Any) -> None:
         """Take a time in seconds. A connection string that libpq has to explain itself is left to it."""
         self._dsn = dsn
-        self._settings = (f"{int(statement_timeout * 1000)}ms",)
+        self._timeout = f"{int(statement_timeout * 1000)}ms"
         self._reactor = reactor
         self._opening: set[Connection] = set()
         self._lookups: dict[str, list[Deferred[list[str]]]] = {}
@@ -150,7 +163,8 @@ class Dialer:
         timer = self._reactor.callLater(self.timeout, connection.abort)
         try:
             await connection.connect(dsn)
-            await connection.runQuery(SETTINGS, self._settings)
+            ((direct, *_),) = await connection.runQuery(SETTINGS, (connection.info.backend_pid, self._timeout))
+            connection.pooled = not direct
             if connection.dead:
                 raise StoreUnavailable("The connection is lost.")
         except (psycopg2.Error, ConnectionDone, CancelledError, ValueError) as error:

@@ -47,6 +47,7 @@ class Listener:
         self._connection: Connection | None = None
         self._retry: Any = None
         self._stopped = False
+        self._told_pooled = False
         self.listening = False
         """Whether notifications are being heard at the moment."""
 
@@ -86,6 +87,12 @@ class Listener:
         self._connection = connection
         connection.on_lost = self._lost
         self.listening = True
+        if connection.pooled and not self._told_pooled:
+            self._told_pooled = True
+            self._log.warn(
+                "The connection that listens for changes leads through a pooler: unless that is in session mode, "
+                "set IMAP_LISTEN_DATABASE_URL to a connection string that leads to PostgreSQL itself."
+            )
         # Whatever was notified before now was not heard.
         self._observer(None)
 

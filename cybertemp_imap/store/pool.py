@@ -19,7 +19,7 @@ from twisted.internet.error import ConnectionDone
 from twisted.logger import Logger
 
 from cybertemp_imap.errors import OutcomeUnknown, StoreUnavailable
-from cybertemp_imap.store.dialing import Connection, Dialer
+from cybertemp_imap.store.dialing import LOCAL_SETTINGS, Connection, Dialer
 
 Row = tuple[Any, ...]
 
@@ -60,6 +60,7 @@ class Pool:
         self._dialer = Dialer(dsn, statement_timeout, reactor)
         self._size = size
         self._statement_timeout = statement_timeout
+        self._local_settings = LOCAL_SETTINGS.format(timeout=f"{int(statement_timeout * 1000)}ms")
         self._acquire_timeout = acquire_timeout
         self._reactor = reactor
         self._free: deque[Connection] = deque()
@@ -87,8 +88,8 @@ class Pool:
 
     @property
     def backend_pids(self) -> frozenset[int]:
-        """The process numbers of the server's back-ends of all open connections."""
-        return frozenset(connection.info.backend_pid for connection in self._all if not connection.dead)
+        """The process numbers of the server's back-ends of all open connections; behind a pooler nobody knows them."""
+        return frozenset(each.info.backend_pid for each in self._all if not each.dead and not each.pooled)
 
     async def start(self) -> None:
         """Open all connections; raises :class:`StoreUnavailable` when the first cannot be opened."""
@@ -148,7 +149,8 @@ class Pool:
             if not answer.called:
                 answer.callback(result)
 
-        connection.runQuery(sql, parameters).addBoth(ended)
+        text = self._local_settings + sql if connection.pooled else sql
+        connection.runQuery(text, parameters).addBoth(ended)
         return answer
 
     # -- connections --------------------------------------------------------------------------------------------------

@@ -66,10 +66,12 @@ class PostgresStore(MessageReader, MailboxWriter):
         folder_quota: int = 1000,
         address_quota: int = 100,
         bans_elsewhere: bool = False,
+        listen_dsn: str | None = None,
         reactor: Any = None,
     ) -> None:
         """Take a libpq connection string; times are in seconds.
 
+        ``listen_dsn`` is that of the connection that listens, where ``dsn`` leads to a pooler.
         ``bans_elsewhere``: somebody is going to say by :meth:`replace_bans` what is banned.
         """
         if reactor is None:
@@ -80,7 +82,7 @@ class PostgresStore(MessageReader, MailboxWriter):
         MailboxWriter.__init__(self, folder_quota, address_quota)
         self._bans_elsewhere = bans_elsewhere
         self._observers: list[Observer] = []
-        self._listener = Listener(dsn, reactor, self._tell, lambda: self.pool.backend_pids)
+        self._listener = Listener(watched(listen_dsn or dsn), reactor, self._tell, lambda: self.pool.backend_pids)
         self._flags: dict[str, tuple[str, ...]] = {}
 
     async def start(self) -> None:
