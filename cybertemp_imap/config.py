@@ -108,6 +108,9 @@ class Settings:
     #: How often open mailboxes look for changes, should a notification be lost.
     poll_interval: float = _setting("IMAP_POLL_INTERVAL", forms.seconds(1, 3600), 60.0)
 
+    #: How much of a file one process uses for the texts of messages that were searched; 0: they are not kept.
+    search_cache: int = _setting("IMAP_SEARCH_CACHE", forms.whole(0, 1024 * 1024 * _MEBIBYTE), 1024 * _MEBIBYTE)
+
     #: The age at which mail is deleted; None for never.
     retention: float | None = _setting("IMAP_RETENTION", forms.age)
 

@@ -18,7 +18,7 @@ class Pace:
     """
 
     def __init__(self, reactor: Any, slice_seconds: float = SLICE) -> None:
-        self._reactor = reactor
+        self.reactor = reactor
         self._slice = slice_seconds
         self._began = perf_counter()
 
@@ -35,6 +35,6 @@ class Pace:
         """Return at once within a slice, else after the reactor has had a turn."""
         if self.spent:
             turn: Deferred[None] = Deferred()
-            self._reactor.callLater(0, turn.callback, None)
+            self.reactor.callLater(0, turn.callback, None)
             await turn
             self._began = perf_counter()

@@ -31,6 +31,7 @@ from cybertemp_imap.account import watched_realm
 from cybertemp_imap.addresses import Addresses
 from cybertemp_imap.auth import TokenChecker
 from cybertemp_imap.cached import Cached
+from cybertemp_imap.columns.shelf import Shelf
 from cybertemp_imap.config import Settings
 from cybertemp_imap.delivery.ports import MailPorts, MailStore
 from cybertemp_imap.embedded import EmbeddedPostgres
@@ -81,7 +82,7 @@ def build_factory(settings: Settings, dsn: str) -> tuple[Startable, Factory]:
     from twisted.internet import reactor
 
     store = build_store(settings, dsn, reactor)
-    mailboxes = SharedMailboxes(store, reactor.callLater)
+    mailboxes = SharedMailboxes(store, reactor.callLater, Shelf(settings.search_cache))
     watch = SessionWatch(store)
     domains = Cached(store.read_domains, settings.domain_cache, reactor)
     portal = Portal(watched_realm(watch, mailboxes, Addresses(store, domains.get)), [TokenChecker(store)])

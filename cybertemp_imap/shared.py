@@ -12,6 +12,7 @@ from weakref import WeakSet, WeakValueDictionary
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
+from cybertemp_imap.columns.shelf import Notes, Shelf
 from cybertemp_imap.counts import PUSH_SECONDS, Durations
 from cybertemp_imap.errors import Refusal, Refused, StoreUnavailable
 from cybertemp_imap.looks import Later, Looks
@@ -41,6 +42,8 @@ class SharedMailbox:
         look: Callable[[int], None] = lambda number: None,
         later: Later | None = None,
         told: Callable[[float], None] = lambda heard: None,
+        *,
+        notes: Notes | None = None,
     ) -> None:
         """``told`` is called with :attr:`heard` when all idling sessions have been told of what was heard then.
 
@@ -50,6 +53,8 @@ class SharedMailbox:
         self._look_at = look
         self._later = later
         self._told = told
+        self.notes = notes or Shelf().notes()
+        """What searches have learnt of its messages."""
         self.heard: float | None = None
         """When the hint came that has the mailbox looked at now."""
         self.messages = Messages()
@@ -298,11 +303,12 @@ class SharedMailboxes:
 
     _log = Logger()
 
-    def __init__(self, store: Store, later: Later | None = None) -> None:
+    def __init__(self, store: Store, later: Later | None = None, shelf: Shelf | None = None) -> None:
         """``later`` cuts the telling of many sessions into slices, and lets mailboxes rest; without it, all that is to
-        be done is done at once."""
+        be done is done at once. ``shelf`` has room for what searches learn."""
         self.store = store
         self._later = later
+        self._shelf = shelf or Shelf()
         self._looks = Looks(self._look, later)
         self._open: WeakValueDictionary[int, SharedMailbox] = WeakValueDictionary()
         self._kept: OrderedDict[int, SharedMailbox] = OrderedDict()
@@ -314,7 +320,9 @@ class SharedMailboxes:
         """Return the shared mailbox of a reference found for one user."""
         shared = self._open.get(ref.id)
         if shared is None or shared.ref != ref:
-            shared = self._open[ref.id] = SharedMailbox(self.store, ref, self._changed_here, self._later, self._told)
+            shared = self._open[ref.id] = SharedMailbox(
+                self.store, ref, self._changed_here, self._later, self._told, notes=self._shelf.notes()
+            )
         self._kept[ref.id] = shared
         self._kept.move_to_end(ref.id)
         self._trim()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from uuid import uuid4
 
 from cybertemp_imap.mime.render import render
 from cybertemp_imap.mime.row import EmailRow
@@ -53,6 +54,14 @@ class MessageContract(MessageCase):
         uids = [uid for uid, _ in expected]
         self.assertEqual(list(await self.store.sources(mailbox, uids)), expected)
         self.assertEqual(list(await self.store.sources(mailbox, uids)), expected)
+
+    async def test_holds(self) -> None:
+        """Whose mailbox it is, is told as it is at the moment."""
+        mailbox = await self.varied()
+        self.assertTrue(await self.store.holds(mailbox))
+        self.assertFalse(await self.store.holds(replace(mailbox, user_id=uuid4())))
+        await self.store.delete_address(mailbox.user_id, MINE)
+        self.assertFalse(await self.store.holds(mailbox))
 
     async def test_headers(self) -> None:
         """A header block is the message's, with its empty line, whether it was computed before or not."""

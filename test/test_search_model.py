@@ -172,11 +172,12 @@ class SearchModelTests(unittest.TestCase):
         self.patch(reading, "PAGES", {tier: 2 for tier in reading.PAGES})
 
     @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-    @given(st.lists(models, max_size=12), keys, st.frozensets(numbers))
-    def test_any_key(self, known: list[Model], key: SearchKey, saved: frozenset[int]) -> None:
-        """Whatever the key, those messages are found that match it one by one."""
+    @given(st.lists(models, max_size=12), st.lists(keys, min_size=1, max_size=3), st.frozensets(numbers))
+    def test_any_key(self, known: list[Model], several: list[SearchKey], saved: frozenset[int]) -> None:
+        """Whatever the key, and whatever was searched for before, those messages are found that match it one by one."""
         box = self.successResultOf(Deferred.fromCoroutine(box_of(model.mail for model in known)))
-        searching = search(box.mailbox, key, saved=saved, reactor=Eager())
-        found = self.successResultOf(Deferred.fromCoroutine(searching))
         plain = [Plain(number, len(known), saved, model) for number, model in enumerate(known, 1)]
-        self.assertEqual(found, [each.number - 1 for each in plain if each.matches(key)])
+        for key in (*several, *several):
+            searching = search(box.mailbox, key, saved=saved, reactor=Eager())
+            found = self.successResultOf(Deferred.fromCoroutine(searching))
+            self.assertEqual(found, [each.number - 1 for each in plain if each.matches(key)])

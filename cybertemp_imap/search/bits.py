@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import compress, count
+
+_TRUTH = bytes.maketrans(b"0", b"\0")
 
 
 def bits_of(positions: Iterable[int], size: int) -> int:
@@ -13,6 +16,11 @@ def bits_of(positions: Iterable[int], size: int) -> int:
     return int.from_bytes(octets, "little")
 
 
+def bits_of_digits(digits: bytes) -> int:
+    """Return the set of the positions at which there is the digit 1, and not 0."""
+    return int(digits[::-1], 2) if digits else 0
+
+
 def span_of(start: int, stop: int) -> int:
     """Return the set of the positions from ``start`` to below ``stop``."""
     return ((1 << (stop - start)) - 1) << start
@@ -20,4 +28,4 @@ def span_of(start: int, stop: int) -> int:
 
 def positions_of(bits: int) -> list[int]:
     """Return the positions in a set, ascending."""
-    return [position for position, digit in enumerate(bin(bits)[:1:-1]) if digit == "1"]
+    return list(compress(count(), bin(bits)[:1:-1].encode().translate(_TRUTH)))

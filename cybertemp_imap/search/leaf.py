@@ -12,7 +12,6 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from enum import IntEnum
 from functools import singledispatch
 from typing import Any
 from uuid import UUID
@@ -41,7 +40,21 @@ from cybertemp_imap.protocol.search_key import (
 from cybertemp_imap.protocol.sequence import positions
 from cybertemp_imap.search.chunk import Chunk
 from cybertemp_imap.search.folding import needle_of
+from cybertemp_imap.search.recall import (
+    DAY,
+    INTERNAL,
+    SAVED,
+    SENT,
+    SIZE,
+    OfField,
+    OfNumber,
+    OfText,
+    Recall,
+    midnight,
+    moment,
+)
 from cybertemp_imap.search.records import Dates, HeaderText, MessageText
+from cybertemp_imap.search.tier import Tier
 from cybertemp_imap.store.interface import Metadata
 
 _ORDERS: dict[DateOrder, Callable[[date, date], bool]] = {
@@ -51,21 +64,6 @@ _ORDERS: dict[DateOrder, Callable[[date, date], bool]] = {
 }
 
 _FIELD_NAME = re.compile(rb"[^\x00-\x20:\x7f]+")
-
-
-class Tier(IntEnum):
-    """What must be read to answer a key, the cheapest first, and so the class of its record."""
-
-    DATES = 1
-    """:class:`~cybertemp_imap.search.records.Dates`"""
-    IDENTITY = 2
-    """the :class:`~uuid.UUID` of the e-mail"""
-    METADATA = 3
-    """:class:`~cybertemp_imap.store.interface.Metadata`"""
-    HEADER = 4
-    """:class:`~cybertemp_imap.search.records.HeaderText`"""
-    SOURCE = 5
-    """:class:`~cybertemp_imap.search.records.MessageText`"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,10 +84,14 @@ class ViewLeaf:
 
 @dataclass(frozen=True, slots=True)
 class RecordLeaf:
-    """A key about what the store is asked for; ``field`` is the header field it looks at, in lower case."""
+    """A key about what the store is asked for.
+
+    ``recall`` is the same question to what is known already; ``field`` the header field it is about, in lower case.
+    """
 
     tier: Tier
     matches: Callable[[Any], bool]
+    recall: Recall | None = None
     field: bytes | None = None
 
 
@@ -174,21 +176,36 @@ def _at(spans: Sequence[range]) -> Leaf:
 @leaf_of.register
 def _date(key: KeyDate, scope: Scope) -> Leaf:
     compare, day = _ORDERS[key.order], key.day
-    if key.field is DateField.INTERNAL:
-        return RecordLeaf(Tier.DATES, lambda dates: compare(dates.internal_day, day))
-    if key.field is DateField.SAVED:
-        return RecordLeaf(Tier.DATES, lambda dates: compare(dates.saved_day, day))
+    if key.field is DateField.SENT:
 
-    def sent(header: HeaderText) -> bool:
-        return header.sent_day is not None and compare(header.sent_day, day)
+        def sent(header: HeaderText) -> bool:
+            return header.sent_day is not None and compare(header.sent_day, day)
 
-    return RecordLeaf(Tier.HEADER, sent)
+        return RecordLeaf(Tier.HEADER, sent, OfNumber(SENT, _within(key.order, day.toordinal(), 1, least=1)))
+    saved = key.field is DateField.SAVED
+
+    def dated(dates: Dates) -> bool:
+        return compare(dates.saved_day if saved else dates.internal_day, day)
+
+    return RecordLeaf(
+        Tier.DATES, dated, OfNumber(SAVED if saved else INTERNAL, _within(key.order, midnight(day), DAY, least=None))
+    )
+
+
+def _within(order: DateOrder, start: int, length: int, least: int | None) -> Callable[[int], bool]:
+    """Return what tells whether a number is before, in or after the beginning of a day; none is below ``least``."""
+    if order is DateOrder.SINCE:
+        return lambda number: number >= start
+    if order is DateOrder.ON:
+        return lambda number: start <= number < start + length
+    return (lambda number: number < start) if least is None else (lambda number: least <= number < start)
 
 
 @leaf_of.register
 def _age(key: KeyAge, scope: Scope) -> Leaf:
     """A message of exactly that age is both older and younger (RFC 5032 section 2)."""
     limit = scope.now - timedelta(seconds=key.seconds)
+    known = moment(limit)
 
     def older(dates: Dates) -> bool:
         return dates.internal <= limit
@@ -196,7 +213,9 @@ def _age(key: KeyAge, scope: Scope) -> Leaf:
     def younger(dates: Dates) -> bool:
         return dates.internal >= limit
 
-    return RecordLeaf(Tier.DATES, older if key.older else younger)
+    if key.older:
+        return RecordLeaf(Tier.DATES, older, OfNumber(INTERNAL, lambda internal: internal <= known))
+    return RecordLeaf(Tier.DATES, younger, OfNumber(INTERNAL, lambda internal: internal >= known))
 
 
 @leaf_of.register
@@ -204,7 +223,7 @@ def _larger(key: KeyLarger, scope: Scope) -> Leaf:
     def larger(metadata: Metadata) -> bool:
         return metadata.size > key.octets
 
-    return RecordLeaf(Tier.METADATA, larger)
+    return RecordLeaf(Tier.METADATA, larger, OfNumber(SIZE, lambda size: size > key.octets))
 
 
 @leaf_of.register
@@ -212,7 +231,7 @@ def _smaller(key: KeySmaller, scope: Scope) -> Leaf:
     def smaller(metadata: Metadata) -> bool:
         return metadata.size < key.octets
 
-    return RecordLeaf(Tier.METADATA, smaller)
+    return RecordLeaf(Tier.METADATA, smaller, OfNumber(SIZE, lambda size: size < key.octets))
 
 
 @leaf_of.register
@@ -238,7 +257,7 @@ def _header(key: KeyHeader, scope: Scope) -> Leaf:
     def holds(header: HeaderText) -> bool:
         return any(needle in text for text in header.texts(name))
 
-    return RecordLeaf(Tier.HEADER, holds, name)
+    return RecordLeaf(Tier.HEADER, holds, OfField(name, needle.encode()), name)
 
 
 @leaf_of.register
@@ -246,7 +265,7 @@ def _body(key: KeyBody, scope: Scope) -> Leaf:
     def holds(needle: str, message: MessageText) -> bool:
         return needle in message.body
 
-    return _text_leaf(key.value, holds)
+    return _text_leaf(key.value, holds, body_only=True)
 
 
 @leaf_of.register
@@ -254,14 +273,14 @@ def _text(key: KeyText, scope: Scope) -> Leaf:
     def holds(needle: str, message: MessageText) -> bool:
         return needle in message.full
 
-    return _text_leaf(key.value, holds)
+    return _text_leaf(key.value, holds, body_only=False)
 
 
-def _text_leaf(octets: bytes, holds: Callable[[str, MessageText], bool]) -> Leaf:
+def _text_leaf(octets: bytes, holds: Callable[[str, MessageText], bool], body_only: bool) -> Leaf:
     """The empty string is in every text; octets that are not UTF-8 are in none."""
     needle = needle_of(octets)
     if needle is None:
         return NOBODY
     if not needle:
         return EVERYONE
-    return RecordLeaf(Tier.SOURCE, lambda message: holds(needle, message))
+    return RecordLeaf(Tier.SOURCE, lambda message: holds(needle, message), OfText(needle.encode(), body_only))

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
-from cybertemp_imap.search.leaf import Tier
 from cybertemp_imap.search.records import Dates, FieldReader, HeaderText, MessageText
+from cybertemp_imap.search.tier import Tier
 from cybertemp_imap.shared import SharedMailbox
 
 PAGES: dict[Tier, int] = {

@@ -9,7 +9,7 @@ from functools import cached_property
 
 from cybertemp_imap.mime.header import decode_words, field_pattern, fields, pick, unfold
 from cybertemp_imap.mime.parse import Part, parse
-from cybertemp_imap.mime.text import body_text, full_text, sent_date
+from cybertemp_imap.mime.text import body_text, header_text, sent_date
 from cybertemp_imap.search.folding import fold
 
 FEW_FIELDS = 8
@@ -91,6 +91,11 @@ class MessageText:
         return parse(self._source)
 
     @cached_property
+    def header(self) -> str:
+        """The text of the header, decoded and folded, with a line end behind it."""
+        return fold(header_text(self._source[: self._root.header_end])) + "\n"
+
+    @cached_property
     def body(self) -> str:
         """The text of the body, decoded and folded."""
         return fold(body_text(self._source, self._root))
@@ -98,4 +103,4 @@ class MessageText:
     @cached_property
     def full(self) -> str:
         """The text of header and body, decoded and folded."""
-        return fold(full_text(self._source, self._root))
+        return self.header + self.body

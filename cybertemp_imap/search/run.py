@@ -16,9 +16,11 @@ from cybertemp_imap.pace import Pace
 from cybertemp_imap.protocol.search_key import SearchKey
 from cybertemp_imap.search.bits import bits_of, positions_of
 from cybertemp_imap.search.chunk import Chunk, chunks
-from cybertemp_imap.search.leaf import RecordLeaf, Scope, Tier, ViewLeaf
+from cybertemp_imap.search.leaf import RecordLeaf, Scope, ViewLeaf
 from cybertemp_imap.search.program import Answers, Node, program_of
 from cybertemp_imap.search.reading import Reader, Reading
+from cybertemp_imap.search.recall import FIELDS, Noting, Values, recall
+from cybertemp_imap.search.tier import Tier
 
 BIG = 1 << 17
 """Octets above which a message is looked through in a thread: about what takes a slice of the reactor's time."""
@@ -40,6 +42,9 @@ async def search(mailbox: Mailbox, key: SearchKey, *, saved: Iterable[int] = (),
     found: list[int] = []
     for chunk in chunks(mailbox, uids):
         found.extend(chunk.start + position for position in await looking.through(chunk))
+    # What is read tells by itself whether the mailbox is its user's; what was known does not.
+    if looking.recalled and found and not await mailbox.shared.store.holds(mailbox.shared.ref):
+        return []
     return found
 
 
@@ -62,7 +67,12 @@ class _Search:
         self._pace = Pace(reactor)
         leaves = [node.leaf for node in program if isinstance(node.leaf, RecordLeaf)]
         self._tiers = sorted({leaf.tier for leaf in leaves})
-        self._reader = Reader(mailbox.shared, {leaf.field for leaf in leaves if leaf.field is not None})
+        self._fields = {leaf.field for leaf in leaves if leaf.field is not None}
+        self._reader = Reader(mailbox.shared, {*FIELDS, *self._fields})
+        self._notes = mailbox.shared.notes
+        self._notes.begin(len(mailbox.shared.messages))
+        self.recalled = False
+        """Whether anything that is found was known, and not read."""
 
     async def through(self, chunk: Chunk) -> list[int]:
         """Return the positions in a chunk of the messages that match."""
@@ -80,39 +90,54 @@ class _Search:
         return positions_of(answers.found)
 
     async def _ask(self, tier: Tier, chunk: Chunk, answers: Answers) -> None:
-        """Answer the leaves of a tier, as far as it matters."""
-        questions = list(self._questions(tier, answers))
+        """Answer the leaves of a tier, as far as it matters: from what is known, then from what is read."""
+        for index, asked, leaf in list(self._open_leaves(tier, answers)):
+            if leaf.recall is not None:
+                known, found = await recall(leaf.recall, self._notes, chunk, asked, self._pace)
+                answers.answer(index, asked & known, found)
+                self.recalled = self.recalled or bool(asked & known)
+        await answers.settle(self._pace)
+        questions = [_Question(index, asked, leaf.matches) for index, asked, leaf in self._open_leaves(tier, answers)]
+        if questions:
+            await self._read(tier, chunk, answers, questions)
+
+    def _open_leaves(self, tier: Tier, answers: Answers) -> Iterator[tuple[int, int, RecordLeaf]]:
+        """Yield the leaves of a tier whose answer matters: index, and the messages that it must be asked about."""
+        asked = answers.open_questions()
+        for index, node in enumerate(self._program):
+            if asked[index] and isinstance(node.leaf, RecordLeaf) and node.leaf.tier is tier:
+                yield index, asked[index], node.leaf
+
+    async def _read(self, tier: Tier, chunk: Chunk, answers: Answers, questions: Sequence[_Question]) -> None:
+        """Read the messages that questions are about, ask them, and take note of what was read."""
         concerned = reduce(or_, (question.asked for question in questions), 0)
         places = {chunk.uids[place]: place for place in positions_of(concerned)}
         gone = set(places.values())
+        noting = Noting(self._notes, tier, self._fields, chunk)
         for page in await self._reader.pages(tier, list(places)):
             for reading in await self._reader.read(tier, page):
                 place = places[reading.uid]
                 gone.discard(place)
-                await self._look(reading, place, questions)
+                await self._look(reading, place, questions, noting)
                 await self._pace.breathe()
+        self._notes.learnt()
         for question in questions:
             answers.answer(question.index, question.asked, bits_of(question.found, chunk.size))
         answers.present &= ~bits_of(gone, chunk.size)
 
-    def _questions(self, tier: Tier, answers: Answers) -> Iterator[_Question]:
-        asked = answers.open_questions()
-        for index, node in enumerate(self._program):
-            if asked[index] and isinstance(node.leaf, RecordLeaf) and node.leaf.tier is tier:
-                yield _Question(index, asked[index], node.leaf.matches)
-
-    async def _look(self, reading: Reading, place: int, questions: Sequence[_Question]) -> None:
+    async def _look(self, reading: Reading, place: int, questions: Sequence[_Question], noting: Noting) -> None:
         """Ask about one message, whose place in the chunk is given."""
         bit = 1 << place
         asking = [question for question in questions if question.asked & bit]
+
+        def look() -> tuple[list[_Question], Values]:
+            matching = [question for question in asking if question.matches(reading.record)]
+            return matching, noting.values(place, reading.record)
+
         if reading.octets > BIG:
-            pool = self._reactor.getThreadPool()
-            matching = await deferToThreadPool(self._reactor, pool, _matching, reading.record, asking)
+            matching, values = await deferToThreadPool(self._reactor, self._reactor.getThreadPool(), look)
         else:
-            matching = _matching(reading.record, asking)
+            matching, values = look()
+        noting.keep(reading.uid, values)
         for question in matching:
             question.found.append(place)
-
-
-def _matching(record: Any, asking: Sequence[_Question]) -> list[_Question]:
-    return [question for question in asking if question.matches(record)]

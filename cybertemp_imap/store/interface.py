@@ -312,6 +312,9 @@ class Store(Protocol):
     async def weights(self, mailbox: MailboxRef, uids: Sequence[int]) -> Sequence[tuple[int, int]]:
         """Return (UID, about how many octets the message has) by ascending UID: enough to bound what is read."""
 
+    async def holds(self, mailbox: MailboxRef) -> bool:
+        """Tell whether the mailbox is its user's at this moment: for who answers without reading from it."""
+
     async def saved_dates(self, mailbox: MailboxRef, uids: Sequence[int]) -> Sequence[tuple[int, datetime, datetime]]:
         """Return (UID, internal date, date saved in this mailbox), aware, by ascending UID (RFC 8514)."""
 

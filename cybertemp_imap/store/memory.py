@@ -188,6 +188,10 @@ class MemoryStore(MemoryWriter):
         """Return (UID, about how many octets the message has) by ascending UID."""
         return [(uid, _weight(email.row)) for uid, email in self._present(mailbox, uids)]
 
+    async def holds(self, mailbox: MailboxRef) -> bool:
+        """Tell whether the mailbox is its user's at this moment."""
+        return self._open(mailbox) is not None
+
     async def saved_dates(self, mailbox: MailboxRef, uids: Sequence[int]) -> Sequence[tuple[int, datetime, datetime]]:
         """Return (UID, internal date, date saved in this mailbox), aware, by ascending UID."""
         box = self._open(mailbox)

@@ -91,6 +91,10 @@ class MessageReader:
         rows = await self.pool.query(sql.WEIGHTS, (mailbox.user_id, mailbox.id, array(uids)), repeatable=True)
         return [(uid, octets) for uid, octets in rows]
 
+    async def holds(self, mailbox: MailboxRef) -> bool:
+        """Tell whether the mailbox is its user's at this moment; see the interface."""
+        return bool(await self.pool.query(sql.HOLDS, (mailbox.user_id, mailbox.id), repeatable=True))
+
     async def saved_dates(self, mailbox: MailboxRef, uids: Sequence[int]) -> Sequence[tuple[int, datetime, datetime]]:
         """Return internal and saved dates; see the interface."""
         rows = await self.pool.query(sql.SAVED_DATES, (mailbox.user_id, mailbox.id, array(uids)), repeatable=True)

@@ -198,6 +198,8 @@ EXPUNGE = "SELECT uid FROM imap.expunge(%s, %s, %s::bigint[]) AS u (uid)"
 
 HEAD = "SELECT uid_validity, uid_next, highest_mod_seq FROM imap.held WHERE user_id = %s AND id = %s"
 
+HOLDS = "SELECT 1 FROM imap.held WHERE user_id = %s AND id = %s"
+
 # -- changes to mailboxes ---------------------------------------------------------------------------------------------
 
 CREATE_ADDRESS = "SELECT imap.create_address(%s, %s, %s::text[], %s, %s)"

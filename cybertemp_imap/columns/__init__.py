@@ -1,0 +1,1 @@
+"""What searches have learnt of messages, kept in a form in which one look goes through hundreds of them."""
