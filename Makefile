@@ -24,8 +24,8 @@ run: $(VENV)/.installed-embedded
 test: $(VENV)/.installed-test
 	$(BIN)/python -m twisted.trial $(TRIAL) test
 
-# Beside Dovecot, as root; BENCH="--only flags --profile" and more: see docs/bench.rst.
-bench: $(VENV)/.installed-embedded
+# Beside Dovecot, as root, and other servers; BENCH="--only flags --profile" and more: see docs/bench.rst.
+bench: $(VENV)/.installed-bench
 	$(BIN)/python -m bench $(BENCH)
 
 # Into build/docs/; a warning is an error.

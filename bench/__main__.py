@@ -11,45 +11,30 @@ import tempfile
 from datetime import datetime
 from pathlib import Path
 
-from bench import report
+from bench import machine, report
+from bench.beside import OTHERS, Plan
+from bench.corpus import BIG_COUNT
+from bench.dovecot import Dovecot
 from bench.profile import py_spy
-from bench.run import PARTS, RUNS, Plan, run
+from bench.pymap import Pymap
+from bench.run import LONG, PARTS, run
 from bench.scenarios import SCENARIOS
-from bench.servers import Dovecot
 
 _RESULTS = Path(__file__).resolve().parent / "results"
 
 
 def main() -> None:
     """Run the bench."""
-    keys = [scenario.key for scenario in SCENARIOS]
-    parser = argparse.ArgumentParser(prog="python -m bench", description="Measure this server beside Dovecot.")
-    parser.add_argument("--only", nargs="+", default=[], metavar="KEY", choices=["cold", "stream", *keys, *PARTS])
-    parser.add_argument("--runs", type=int, default=RUNS)
-    parser.add_argument(
-        "--minutes", type=float, default=0.0, help="only have the receiver write so long, and look for deadlocks"
-    )
-    parser.add_argument("--no-dovecot", action="store_true")
-    parser.add_argument(
-        "--postgres-bin", type=Path, help="folder of PostgreSQL's programs [those of the embedded extra]"
-    )
-    parser.add_argument("--database-core", choices=["server", "client", "any"], default="server")
-    parser.add_argument("--profile", action="store_true", help="also profile this server in each scenario, by py-spy")
-    arguments = parser.parse_args()
-    with_dovecot = not (arguments.no_dovecot or arguments.minutes)
-    if with_dovecot and not Dovecot.available():
-        sys.exit("Dovecot is not installed: install dovecot-imapd, or use --no-dovecot.")
-    if with_dovecot and os.geteuid() != 0:
-        sys.exit("Dovecot has to be started as root: use --no-dovecot otherwise.")
-    if arguments.profile and py_spy() is None:
-        sys.exit("py-spy is not installed: pip install py-spy.")
+    arguments = _arguments()
     # As Ctrl-C does: what was started is stopped and removed.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))
+    machine.raise_descriptors()
     plan = Plan(
         programs=arguments.postgres_bin,
-        only=frozenset(arguments.only),
+        only=frozenset(arguments.only or (("endured",) if arguments.minutes else ())),
         runs=arguments.runs,
-        with_dovecot=with_dovecot,
+        beside=frozenset(arguments.beside),
+        messages=arguments.messages,
         database_core=arguments.database_core,
         profile=arguments.profile,
         minutes=arguments.minutes,
@@ -64,6 +49,30 @@ def main() -> None:
     base.with_suffix(".json").write_text(json.dumps(results, indent=1))
     base.with_suffix(".txt").write_text(text + "\n")
     print(text)
+
+
+def _arguments() -> argparse.Namespace:
+    rows = [scenario.key for scenario in SCENARIOS]
+    parser = argparse.ArgumentParser(prog="python -m bench", description="Measure this server beside others.")
+    parser.add_argument("--only", nargs="+", default=[], metavar="KEY", choices=[*rows, *PARTS, *LONG])
+    parser.add_argument("--beside", nargs="*", default=list(OTHERS), choices=list(OTHERS), help="the other servers")
+    parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--messages", type=int, default=BIG_COUNT)
+    parser.add_argument("--minutes", type=float, default=0.0, help="how long the parts last that go on for long")
+    parser.add_argument(
+        "--postgres-bin", type=Path, help="folder of PostgreSQL's programs [those of the embedded extra]"
+    )
+    parser.add_argument("--database-core", choices=["server", "client", "any"], default="server")
+    parser.add_argument("--profile", action="store_true", help="also profile this server in each row, by py-spy")
+    arguments = parser.parse_args()
+    compared = not arguments.minutes and (not arguments.only or not PARTS.keys() >= set(arguments.only))
+    if compared and "dovecot" in arguments.beside and not Dovecot.available():
+        sys.exit("Dovecot is not installed, or this is not root: install dovecot-imapd, or leave it out of --beside.")
+    if compared and "pymap" in arguments.beside and not Pymap.available():
+        sys.exit("pymap is not installed: pip install pymap, or leave it out of --beside.")
+    if arguments.profile and py_spy() is None:
+        sys.exit("py-spy is not installed: pip install py-spy.")
+    return arguments
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ import socket
 from types import TracebackType
 
 _LONGEST_COMPLETION = 1024
+ROOM = 1 << 18
 
 
 class Refused(Exception):
@@ -14,15 +15,26 @@ class Refused(Exception):
 
 
 class Client:
-    """One connection. Answers are not parsed: the end of one is a line that begins with a tag that no mail holds."""
+    """One connection. Answers are not parsed: the end of one is a line that begins with a tag that no mail holds.
 
-    def __init__(self, address: tuple[str, int], timeout: float = 300.0) -> None:
+    ``room`` is the size of its buffer; one that is only to idle needs little. Unless it is ``greeted``, the greeting is
+    still to be received, as an answer is.
+    """
+
+    def __init__(
+        self, address: tuple[str, int], timeout: float = 300.0, room: int = ROOM, greeted: bool = True
+    ) -> None:
         self._socket = socket.create_connection(address, timeout)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._buffer = memoryview(bytearray(1 << 18))
+        self._buffer = memoryview(bytearray(room))
         self._prefix = secrets.token_hex(6)
         self._number = 0
-        while not bytes(self._buffer[: self._socket.recv_into(self._buffer)]).endswith(b"\r\n"):
+        self._name = "greeting"
+        self._begin = b"* "
+        self._tail = b""
+        self.octets = 0
+        """How many octets of the answer have come."""
+        while greeted and not self.receive():
             pass
 
     def __enter__(self) -> Client:
@@ -33,21 +45,52 @@ class Client:
     ) -> None:
         self._socket.close()
 
+    def fileno(self) -> int:
+        """Return the descriptor, for whoever waits for several connections."""
+        return self._socket.fileno()
+
     def idle(self) -> socket.socket:
         """Send IDLE, and return the connection once the server has agreed: whoever reads it hears of news.
 
         :raises Refused: the server did not agree.
         """
         self._socket.sendall(b"idle IDLE\r\n")
+        self._continued("IDLE")
+        return self._socket
+
+    def done(self) -> None:
+        """End IDLE.
+
+        :raises Refused: the server did not agree.
+        """
+        self._expect("IDLE", b"idle ")
+        self._socket.sendall(b"DONE\r\n")
+        while not self.receive():
+            pass
+
+    def append(self, mailbox: str, octets: bytes) -> None:
+        """Append a message as a synchronizing literal, with a flag, as every server takes it.
+
+        :raises Refused: the answer was not OK.
+        """
+        self._number += 1
+        tag = f"{self._prefix}{self._number}"
+        self._socket.sendall(f"{tag} APPEND {mailbox} (\\Seen) {{{len(octets)}}}\r\n".encode())
+        self._continued("APPEND")
+        self._expect("APPEND", f"{tag} ".encode())
+        self._socket.sendall(octets + b"\r\n")
+        while not self.receive():
+            pass
+
+    def _continued(self, name: str) -> None:
         answer = b""
         while not answer.endswith(b"\r\n"):
             octets = self._socket.recv(4096)
             if not octets:
-                raise Refused("IDLE: the connection was closed")
+                raise Refused(f"{name}: the connection was closed")
             answer += octets
         if not answer.rpartition(b"\r\n")[0].rpartition(b"\r\n")[2].startswith(b"+"):
-            raise Refused(f"IDLE: {answer.decode('ascii', 'replace').strip()}")
-        return self._socket
+            raise Refused(f"{name}: {answer.decode('ascii', 'replace').strip()}")
 
     def close(self) -> None:
         """Break the connection off."""
@@ -58,33 +101,48 @@ class Client:
 
         :raises Refused: the answer was not OK.
         """
-        return self._run(command, None)
+        self.send(command)
+        while not self.receive():
+            pass
+        return self.octets
 
     def ask(self, command: str) -> bytes:
         """Send a command and return its whole answer; raises as :meth:`run`."""
         kept: list[bytes] = []
-        self._run(command, kept)
+        self.send(command)
+        while not self.receive(kept):
+            pass
         return b"".join(kept)
 
-    def _run(self, command: str, kept: list[bytes] | None) -> int:
+    def send(self, command: str) -> None:
+        """Send a command; its answer is to be received before the next."""
         self._number += 1
         tag = f"{self._prefix}{self._number}"
-        begin, buffer, receive = f"{tag} ".encode(), self._buffer, self._socket.recv_into
+        self._expect(command.split(maxsplit=1)[0], f"{tag} ".encode())
         self._socket.sendall(f"{tag} {command}\r\n".encode())
-        tail = b""
-        total = 0
-        while True:
-            count = receive(buffer)
-            if not count:
-                raise Refused(f"{command.split(maxsplit=1)[0]}: the connection was closed")
-            total += count
-            if kept is not None:
-                kept.append(bytes(buffer[:count]))
-            tail = (tail + bytes(buffer[max(0, count - _LONGEST_COMPLETION) : count]))[-_LONGEST_COMPLETION:]
-            if tail.endswith(b"\r\n"):
-                last = tail[tail.rfind(b"\r\n", 0, -2) + 2 :] if b"\r\n" in tail[:-2] else tail
-                if last.startswith(begin):
-                    break
-        if not last.startswith(begin + b"OK"):
-            raise Refused(f"{command.split(maxsplit=1)[0]}: {last.decode('ascii', 'replace').strip()}")
-        return total
+
+    def _expect(self, name: str, begin: bytes) -> None:
+        self._name, self._begin, self._tail, self.octets = name, begin, b"", 0
+
+    def receive(self, kept: list[bytes] | None = None) -> bool:
+        """Receive some of an answer, and tell whether that was the end of it.
+
+        :raises Refused: the answer was not OK.
+        """
+        buffer = self._buffer
+        count = self._socket.recv_into(buffer)
+        if not count:
+            raise Refused(f"{self._name}: the connection was closed")
+        self.octets += count
+        if kept is not None:
+            kept.append(bytes(buffer[:count]))
+        tail = (self._tail + bytes(buffer[max(0, count - _LONGEST_COMPLETION) : count]))[-_LONGEST_COMPLETION:]
+        self._tail = tail
+        if not tail.endswith(b"\r\n"):
+            return False
+        last = tail[tail.rfind(b"\r\n", 0, -2) + 2 :] if b"\r\n" in tail[:-2] else tail
+        if not last.startswith(self._begin):
+            return False
+        if not last.startswith(self._begin + b"OK"):
+            raise Refused(f"{self._name}: {last.decode('ascii', 'replace').strip()}")
+        return True

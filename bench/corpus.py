@@ -7,7 +7,8 @@ is measured with them.
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -18,6 +19,21 @@ from cybertemp_imap.mime.row import EmailRow
 
 #: Stands in the text of one message in a hundred, and nowhere else.
 NEEDLE = "xylophonist"
+NEEDLES = ("xylophonist", "ylophonist", "xylophonis", "lophonist", "ylophonis", "xylophoni", "lophonis")
+"""What finds the same messages, but is not the same search."""
+
+SEARCHES: dict[str, tuple[str, ...]] = {
+    "TEXT": NEEDLES,
+    "SUBJECT": ("77", "123", "42", "905"),
+    "FROM": ("sender7@site7", "sender42@site2", "sender123@site3", "sender150@site10"),
+    "UNSEEN": ("",),
+}
+"""What is searched for, one after the other."""
+
+BIG, FEW, SINK, NEWS = "big", "few", "sink", "news"
+"""The mailbox that is measured with; one that is opened in between; one that is appended to, and one delivered to."""
+
+BIG_COUNT, FEW_COUNT = 10_000, 100
 
 SMALLEST, LARGEST = 2_000, 50_000
 
@@ -38,6 +54,28 @@ class Mail:
     def octets(self) -> bytes:
         """The message as every server is to serve it."""
         return render(self.row)
+
+
+class Tally:
+    """What searches are to find, counted while the mail passes by."""
+
+    def __init__(self) -> None:
+        self.found: Counter[str] = Counter()
+
+    def passing(self, mails: Iterable[Mail]) -> Iterator[Mail]:
+        """Yield the mail, and count it."""
+        for mail in mails:
+            row = mail.row
+            self.found["ALL"] += 1
+            self.found["UNSEEN"] += "\\Seen" not in mail.flags
+            for word in SEARCHES["SUBJECT"]:
+                self.found[f"SUBJECT {word}"] += word in (row.subject or "")
+            for word in SEARCHES["FROM"]:
+                self.found[f"FROM {word}"] += word in (row.from_addr or "")
+            has_needle = NEEDLE in (row.body or "")
+            for word in SEARCHES["TEXT"]:
+                self.found[f"TEXT {word}"] += has_needle
+            yield mail
 
 
 def corpus(address: str, count: int, *, smallest: int = SMALLEST, largest: int = LARGEST) -> Iterator[Mail]:

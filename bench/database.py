@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from pathlib import Path
+from time import monotonic
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -44,6 +45,7 @@ class Database:
         self._server = EmbeddedPostgres(folder / "database", programs, "bench", SETTINGS)
         self.token = secrets.token_urlsafe(18)
         self._user = uuid4()
+        self._deliveries: Any = None
 
     @property
     def dsn(self) -> str:
@@ -62,7 +64,7 @@ class Database:
         user, token = uuid4(), secrets.token_urlsafe(18)
         self._add_user(user, email, token)
         for address in addresses:
-            self._add_address(address, user)
+            self.add_address(address, user)
         return token
 
     def _add_user(self, user: UUID, email: str, token: str) -> None:
@@ -74,11 +76,15 @@ class Database:
             (user, token, datetime.now(UTC) + timedelta(days=1)),
         )
 
-    def _add_address(self, address: str, user: UUID) -> None:
-        self.execute("INSERT INTO public.inbox (email_address, user_id) VALUES (%s, %s)", (address, user))
+    def add_address(self, address: str, user: UUID | None = None) -> None:
+        """Give an address to a user, or to the one of the bench."""
+        self.execute("INSERT INTO public.inbox (email_address, user_id) VALUES (%s, %s)", (address, user or self._user))
 
     def stop(self) -> None:
         """Stop it."""
+        if self._deliveries is not None:
+            self._deliveries.close()
+            self._deliveries = None
         self._server.stop()
 
     def process(self) -> int:
@@ -93,13 +99,23 @@ class Database:
 
     def fill(self, address: str, mails: Iterable[Mail]) -> None:
         """Deliver mail as the receiver does: rows in batches, nothing known of IMAP."""
-        self._add_address(address, self._user)
+        self.add_address(address)
         rest = iter(mails)
         while batch := list(islice(rest, BATCH)):
             connection = psycopg2.connect(self.dsn)
             with connection, connection.cursor() as cursor:
                 execute_values(cursor, INSERT, [row_values(mail) for mail in batch], page_size=50)
             connection.close()
+
+    def deliver(self, address: str, mail: Mail) -> float:
+        """Deliver one message under a new id, on a connection that is kept; return the moment before COMMIT."""
+        if self._deliveries is None:
+            self._deliveries = psycopg2.connect(self.dsn)
+        with self._deliveries.cursor() as cursor:
+            execute_values(cursor, INSERT, [(uuid4(), address, *row_values(mail)[2:])])
+        moment = monotonic()
+        self._deliveries.commit()
+        return moment
 
     def settle(self) -> None:
         """Do now what PostgreSQL would otherwise do in the midst of what is measured."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -88,6 +89,12 @@ def memory(pid: int) -> int:
 def descriptors(pid: int) -> int:
     """Return how many files and sockets the process has open."""
     return len(os.listdir(f"/proc/{pid}/fd"))
+
+
+def raise_descriptors() -> None:
+    """Let this process and those it starts have as many files and sockets as the system allows."""
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def describe() -> str:

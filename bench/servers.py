@@ -1,9 +1,8 @@
-"""The servers that are measured: each started here, on loopback, over files of its own."""
+"""What a measured server is, and this one: started here, on loopback, over files of its own."""
 
 from __future__ import annotations
 
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -22,19 +21,23 @@ from bench.database import USER, Database
 # All of the bench's clients come from one address and are one user.
 _PLENTY = {"IMAP_IP_CONNECTIONS": "100000", "IMAP_USER_CONNECTIONS": "100000"}
 
-_ROOT = Path(__file__).resolve().parents[1]
-_START_TIMEOUT = 30.0
+ROOT = Path(__file__).resolve().parents[1]
 
 Mails = Mapping[str, Callable[[], Iterable[Mail]]]
 """What is in each mailbox; made anew for each server, since it would not fit into memory."""
 
 
-class Server(ABC):
-    """One server; ``cores`` are what it may use."""
+class Process(ABC):
+    """A server's process; ``cores`` are what it may use."""
 
     name: str
     user = USER
     password = ""
+    patience = 300.0
+    """Seconds that a client waits for an answer."""
+
+    start_within = 30.0
+    """Seconds that it may take to start."""
 
     def __init__(self, folder: Path, cores: set[int]) -> None:
         self.folder = folder
@@ -45,10 +48,6 @@ class Server(ABC):
     @abstractmethod
     def start(self) -> None:
         """Start; returns when connections are accepted."""
-
-    @abstractmethod
-    def forget(self) -> None:
-        """Lose all that the server itself has made of the mail, and start anew."""
 
     def close(self) -> None:
         """Stop, and whatever was started with it."""
@@ -80,10 +79,19 @@ class Server(ABC):
         """Return the name of a mailbox as a client of this server writes it."""
         return f'"{key}@example.com"'
 
+    @property
+    def login(self) -> str:
+        """The command that logs in."""
+        return f'LOGIN "{self.user}" "{self.password}"'
+
+    def connection(self) -> Client:
+        """Return a connection that is still to be greeted."""
+        return Client(self.address, self.patience, greeted=False)
+
     def session(self) -> Client:
         """Return a connection that is logged in."""
-        client = Client(self.address)
-        client.run(f'LOGIN "{self.user}" "{self.password}"')
+        client = Client(self.address, self.patience)
+        client.run(self.login)
         return client
 
     def _spawn(self, command: list[str], environment: dict[str, str], cwd: Path) -> None:
@@ -96,7 +104,7 @@ class Server(ABC):
                 stdout=log,
                 stderr=log,
             )
-        deadline = time.monotonic() + _START_TIMEOUT
+        deadline = time.monotonic() + self.start_within
         while True:
             with suppress(OSError), socket.create_connection(self.address, 5) as tried:
                 if tried.recv(100):
@@ -107,7 +115,30 @@ class Server(ABC):
             time.sleep(0.05)
 
 
-class Watched(Server):
+class Server(Process):
+    """One of the servers that are compared."""
+
+    hurried = False
+    """Whether few samples are taken of what takes long: it is only measured for the order of magnitude."""
+
+    expected: Mapping[str, int] = {}
+    """How many messages each search is to find in the mailbox that is measured with; ``ALL``: how many there are."""
+
+    @abstractmethod
+    def prepare(self, mailboxes: Mails) -> None:
+        """Bring the mail to where the server finds it."""
+
+    @abstractmethod
+    def deliver(self, key: str, mail: Mail) -> float:
+        """Deliver a message; return the moment just before others can see it, of the monotonic clock."""
+
+    def forget(self) -> None:
+        """Lose all that the server itself has made of the mail, and start anew."""
+        self.stop()
+        self.start()
+
+
+class Watched(Process):
     """This server, with the probe in it."""
 
     name = "cybertemp-imap"
@@ -130,7 +161,7 @@ class Watched(Server):
         command = [sys.executable, "-m", "bench.measured", "--nodaemon", "--pidfile=", "cybertemp-imap"]
         self._spawn(
             [*command, "--bind", f"{host}:{port}", *self._mail_options()],
-            {"DATABASE_URL": dsn, "PYTHONPATH": str(_ROOT), "BENCH_PROBE": str(self._report), **_PLENTY},
+            {"DATABASE_URL": dsn, "PYTHONPATH": str(ROOT), "BENCH_PROBE": str(self._report), **_PLENTY},
             self.folder,
         )
 
@@ -158,13 +189,8 @@ class ServerOver(Watched):
         """Start the server."""
         self._start_over(self._dsn)
 
-    def forget(self) -> None:
-        """Start anew; nothing is kept outside of the database."""
-        self.stop()
-        self.start()
 
-
-class Ours(Watched):
+class Ours(Watched, Server):
     """This server over a PostgreSQL of its own, both on the same core."""
 
     def __init__(self, folder: Path, cores: set[int], database_cores: set[int], programs: Path | None) -> None:
@@ -185,6 +211,10 @@ class Ours(Watched):
         """Start the server, with the probe in it."""
         self._start_over(self.database.dsn)
 
+    def deliver(self, key: str, mail: Mail) -> float:
+        """Insert a row as the receiver does; the moment is that before COMMIT."""
+        return self.database.deliver(f"{key}@example.com", mail)
+
     def forget(self) -> None:
         """Drop what IMAP knows of the mail."""
         self.stop()
@@ -201,119 +231,6 @@ class Ours(Watched):
     def processes(self) -> list[int]:
         """Return the server's processes and the database's."""
         return super().processes() + machine.family(self.database.process())
-
-
-_DOVECOT = """
-protocols = imap
-base_dir = {folder}/run
-state_dir = {folder}/state
-log_path = {folder}/dovecot.log
-listen = 127.0.0.1
-ssl = no
-disable_plaintext_auth = no
-auth_mechanisms = plain
-first_valid_uid = 1
-mail_location = maildir:{folder}/mail
-mail_max_userip_connections = 100000
-passdb {{
-  driver = static
-  args = password={password}
-}}
-userdb {{
-  driver = static
-  args = uid={uid} gid={gid} home={folder}/home
-}}
-namespace inbox {{
-  inbox = yes
-  separator = /
-}}
-service imap-login {{
-  service_count = 0
-  process_min_avail = 1
-  client_limit = 20000
-  inet_listener imap {{
-    address = 127.0.0.1
-    port = {port}
-  }}
-  inet_listener imaps {{
-    port = 0
-  }}
-}}
-service imap {{
-  process_limit = 2000
-}}
-"""
-
-#: Mail belongs to an account that is neither root nor anybody's: Dovecot needs no entry in the list of accounts.
-_MAIL_ID = 5999
-
-
-class Dovecot(Server):
-    """Dovecot over Maildir, as Debian ships it; logins and sessions in processes of their own."""
-
-    name = "Dovecot"
-    password = "bench-only"
-
-    @staticmethod
-    def available() -> bool:
-        """Tell whether it is installed."""
-        return _dovecot_program() is not None
-
-    def prepare(self, mailboxes: Mails) -> None:
-        """Write its settings and the Maildir folders."""
-        for name in ("run", "state", "home", "mail"):
-            (self.folder / name).mkdir(parents=True)
-        text = _DOVECOT.format(
-            folder=self.folder, password=self.password, port=self.address[1], uid=_MAIL_ID, gid=_MAIL_ID
-        )
-        (self.folder / "dovecot.conf").write_text(text)
-        for key, mails in mailboxes.items():
-            _write_maildir(self.folder / "mail" / f".{key}@example_com", mails())
-        self._own()
-
-    def start(self) -> None:
-        """Start it."""
-        program = _dovecot_program()
-        assert program is not None
-        self._spawn([program, "-F", "-c", str(self.folder / "dovecot.conf")], {}, self.folder)
-
-    def forget(self) -> None:
-        """Remove its indexes and the list of its UIDs."""
-        self.stop()
-        for path in (self.folder / "mail").rglob("dovecot*"):
-            path.unlink()
-        self.start()
-
-    def mailbox(self, key: str) -> str:
-        """Return the name of a mailbox: a dot would divide the name of a Maildir."""
-        return f'"{key}@example_com"'
-
-    def _own(self) -> None:
-        os.chmod(self.folder, 0o755)
-        for name in ("home", "mail"):
-            for folder, _, files in os.walk(self.folder / name):
-                os.chown(folder, _MAIL_ID, _MAIL_ID)
-                for file in files:
-                    os.chown(Path(folder, file), _MAIL_ID, _MAIL_ID)
-
-
-def _dovecot_program() -> str | None:
-    return shutil.which("dovecot", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
-
-
-def _write_maildir(folder: Path, mails: Iterable[Mail]) -> None:
-    """Write messages with their flags and dates; the names make Dovecot number them in the order of arrival."""
-    for name in ("cur", "new", "tmp"):
-        (folder / name).mkdir(parents=True)
-    letters = {"\\Answered": "R", "\\Flagged": "F", "\\Seen": "S"}
-    for number, mail in enumerate(mails):
-        octets = mail.octets
-        assert mail.row.timestamp is not None
-        arrived = int(mail.row.timestamp.timestamp())
-        flags = "".join(sorted(letters[flag] for flag in mail.flags))
-        path = folder / "cur" / f"{arrived}.M{number:06d}P1.bench,S={len(octets)},W={len(octets)}:2,{flags}"
-        path.write_bytes(octets)
-        os.utime(path, (arrived, arrived))
 
 
 def free_port() -> int:
