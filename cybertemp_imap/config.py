@@ -110,6 +110,8 @@ class Settings:
 
     #: How much of a file one process uses for the texts of messages that were searched; 0: they are not kept.
     search_cache: int = _setting("IMAP_SEARCH_CACHE", forms.whole(0, 1024 * 1024 * _MEBIBYTE), 1024 * _MEBIBYTE)
+    #: Messages that were read, kept ready in a file without a name; 0 for none.
+    message_cache: int = _setting("IMAP_MESSAGE_CACHE", forms.whole(0, 1 << 40), 512 * _MEBIBYTE)
 
     #: The age at which mail is deleted; None for never.
     retention: float | None = _setting("IMAP_RETENTION", forms.age)

@@ -36,6 +36,7 @@ from cybertemp_imap.config import Settings
 from cybertemp_imap.delivery.ports import MailPorts, MailStore
 from cybertemp_imap.embedded import EmbeddedPostgres
 from cybertemp_imap.errors import StoreUnavailable
+from cybertemp_imap.kept.content import Keep
 from cybertemp_imap.listening import Gate, Places, not_bound, reading
 from cybertemp_imap.notify import READY, STOPPING, notify
 from cybertemp_imap.operator_error import OperatorError
@@ -82,7 +83,8 @@ def build_factory(settings: Settings, dsn: str) -> tuple[Startable, Factory]:
     from twisted.internet import reactor
 
     store = build_store(settings, dsn, reactor)
-    mailboxes = SharedMailboxes(store, reactor.callLater, Shelf(settings.search_cache))
+    keep = Keep(settings.message_cache) if settings.message_cache else None
+    mailboxes = SharedMailboxes(store, reactor.callLater, Shelf(settings.search_cache), keep)
     watch = SessionWatch(store)
     domains = Cached(store.read_domains, settings.domain_cache, reactor)
     portal = Portal(watched_realm(watch, mailboxes, Addresses(store, domains.get)), [TokenChecker(store)])

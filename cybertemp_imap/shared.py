@@ -7,7 +7,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterator, Sequence
 from time import monotonic
 from typing import NoReturn
-from weakref import WeakSet, WeakValueDictionary
+from weakref import WeakMethod, WeakSet, WeakValueDictionary
 
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
@@ -15,6 +15,7 @@ from twisted.logger import Logger
 from cybertemp_imap.columns.shelf import Notes, Shelf
 from cybertemp_imap.counts import PUSH_SECONDS, Durations
 from cybertemp_imap.errors import Refusal, Refused, StoreUnavailable
+from cybertemp_imap.kept.content import Content, Keep
 from cybertemp_imap.looks import Later, Looks
 from cybertemp_imap.messages import Messages
 from cybertemp_imap.rules.flags import combine
@@ -44,6 +45,7 @@ class SharedMailbox:
         told: Callable[[float], None] = lambda heard: None,
         *,
         notes: Notes | None = None,
+        keep: Keep | None = None,
     ) -> None:
         """``told`` is called with :attr:`heard` when all idling sessions have been told of what was heard then.
 
@@ -61,6 +63,10 @@ class SharedMailbox:
         self.head = MailboxHead(0, 1, 0)
         self.views: WeakSet[View] = WeakSet()
         self.gone = False
+        self.content = Content(store, ref, keep, WeakMethod(self.is_current))
+        # How many hints there were, and of how many of them a refresh knows; the first is that nothing is known yet.
+        self._hints = 1
+        self._hints_seen = 0
         self._latest_mod_seq = 0
         # Who called while a refresh was under way; None while there is none.
         self._waiting: list[Deferred[None]] | None = None
@@ -96,7 +102,23 @@ class SharedMailbox:
                 served.callback(outcome)
             waiting, self._waiting = self._waiting, None
 
+    def hint(self) -> None:
+        """Take note that something may have changed."""
+        self._hints += 1
+
+    def is_current(self) -> bool:
+        """Tell whether nothing has changed in the store since the last refresh, as far as this process was told.
+
+        That the mailbox is not the user's any more would be such a change.
+        """
+        return self._hints_seen == self._hints and not self.gone and self.store.listening
+
     async def _refresh(self) -> None:
+        hints = self._hints
+        await self._catch_up()
+        self._hints_seen = hints
+
+    async def _catch_up(self) -> None:
         self._expunged_meanwhile.clear()
         head = await self.store.refresh(self.ref)
         if head is None:
@@ -302,11 +324,15 @@ class SharedMailboxes:
     """The mailboxes a process knows, by their number in the store."""
 
     _log = Logger()
+    keep: Keep | None = None
 
-    def __init__(self, store: Store, later: Later | None = None, shelf: Shelf | None = None) -> None:
+    def __init__(
+        self, store: Store, later: Later | None = None, shelf: Shelf | None = None, keep: Keep | None = None
+    ) -> None:
         """``later`` cuts the telling of many sessions into slices, and lets mailboxes rest; without it, all that is to
-        be done is done at once. ``shelf`` has room for what searches learn."""
+        be done is done at once. ``shelf`` has room for what searches learn, ``keep`` for messages that are read."""
         self.store = store
+        self.keep = keep
         self._later = later
         self._shelf = shelf or Shelf()
         self._looks = Looks(self._look, later)
@@ -321,7 +347,13 @@ class SharedMailboxes:
         shared = self._open.get(ref.id)
         if shared is None or shared.ref != ref:
             shared = self._open[ref.id] = SharedMailbox(
-                self.store, ref, self._changed_here, self._later, self._told, notes=self._shelf.notes()
+                self.store,
+                ref,
+                self._changed_here,
+                self._later,
+                self._told,
+                notes=self._shelf.notes(),
+                keep=self.keep,
             )
         self._kept[ref.id] = shared
         self._kept.move_to_end(ref.id)
@@ -332,6 +364,8 @@ class SharedMailboxes:
         """Look at what open sessions see of these mailboxes, or of all: those that are named come first."""
         for number in list(self._open) if mailboxes is None else mailboxes:
             shared = self._open.get(number)
+            if shared is not None:
+                shared.hint()
             if shared is not None and shared.views:
                 self._looks.add(number, first=mailboxes is not None)
         self._looks.begin()

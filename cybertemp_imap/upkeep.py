@@ -49,6 +49,7 @@ class Upkeep:
     ) -> None:
         """Open mailboxes are looked at every ``poll_interval`` seconds; ``rounds`` are what else is to be done."""
         self._store = store
+        self._keep = mailboxes.keep
         every = ((poll_interval, mailboxes.poll), (TIDY_INTERVAL, store.tidy), *rounds)
         self._rounds = [(interval, self._repeated(work, reactor)) for interval, work in every]
 
@@ -64,6 +65,8 @@ class Upkeep:
             if call.running:
                 call.stop()
         await self._store.stop()
+        if self._keep is not None:
+            self._keep.close()
 
     def _repeated(self, work: Callable[[], Coroutine[Any, Any, None]], reactor: Any) -> LoopingCall:
         """Return a call that is not repeated before it has ended, and is repeated whatever its end was."""

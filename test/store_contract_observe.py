@@ -88,6 +88,14 @@ class ObserveContract(StoreContract):
         await self.fixture.remove_address(MINE)
         await self.check_told(self.inbox, self.address)
 
+    async def test_gone(self) -> None:
+        """A mailbox that this store deletes is told of: other sessions may have it open."""
+        await self.settle()
+        await self.store.delete_folder(self.user, self.account, "Archive")
+        await self.check_told(self.folder)
+        await self.store.delete_address(self.user, MINE)
+        await self.check_told(self.address)
+
     async def test_own(self) -> None:
         """What was done through this store to a mailbox is not told of that mailbox."""
         await self.settle()

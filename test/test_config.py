@@ -216,6 +216,10 @@ class MistakeTests(ConfigTestCase):
                 'IMAP_POOL_SIZE from the environment: "0" is not a whole number from 1 to 1000.',
             ),
             (
+                {"IMAP_MESSAGE_CACHE": "512MB"},
+                'IMAP_MESSAGE_CACHE from the environment: "512MB" is not a whole number from 0 to 1099511627776.',
+            ),
+            (
                 {"IMAP_LOGIN_TIMEOUT": "nan"},
                 'IMAP_LOGIN_TIMEOUT from the environment: "nan" is not a number of seconds from 1 to 86400.',
             ),

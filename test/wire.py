@@ -18,6 +18,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from cybertemp_imap.account import watched_realm
 from cybertemp_imap.auth import TokenChecker
+from cybertemp_imap.kept.content import Keep
 from cybertemp_imap.mime.row import EmailRow
 from cybertemp_imap.protocol.factory import ImapFactory
 from cybertemp_imap.protocol.limits import Limits
@@ -36,6 +37,9 @@ THEIR_TOKEN = "tok-2718281828"
 THEIRS = "theirs@example.net"
 NOBODYS = "nobody@example.net"
 BASE = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+KEPT = 1 << 22
+"""Octets of messages that a server keeps."""
 
 _QUIET_ABOUT_EXPUNGE = ("FETCH", "STORE", "SEARCH")
 
@@ -211,7 +215,7 @@ class Wire:
     def __init__(self, **limits: Any) -> None:
         self.clock = WireClock()
         self.store = MemoryStore()
-        self.mailboxes = SharedMailboxes(self.store)
+        self.mailboxes = SharedMailboxes(self.store, keep=Keep(KEPT))
         self.watch = SessionWatch(self.store)
         portal = Portal(watched_realm(self.watch, self.mailboxes), [TokenChecker(self.store, reactor=self.clock)])
         # Tests open connections and fail to log in as they like; those limits have tests of their own.

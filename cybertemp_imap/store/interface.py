@@ -200,6 +200,10 @@ class Store(Protocol):
     async def stop(self) -> None:
         """Let go of every connection."""
 
+    @property
+    def listening(self) -> bool:
+        """Whether the process is told of every change at once, at the moment."""
+
     def observe(self, observer: Callable[[Collection[int] | None], None]) -> None:
         """Have changes by others told: the numbers of mailboxes to refresh, or None for all that are open.
 

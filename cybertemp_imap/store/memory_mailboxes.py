@@ -43,6 +43,11 @@ class MemoryMailboxes(MemoryAddresses):
         assert user_id is not None, "nobody's address"
         self._make(user_id, owner, folder, special_use)
 
+    @property
+    def listening(self) -> bool:
+        """Whether changes are told: as long as the store can be reached."""
+        return self.available
+
     def observe(self, observer: Observer) -> None:
         """Have changes by others told: numbers of mailboxes, or None for all."""
         self._observers.append(observer)

@@ -84,6 +84,7 @@ class MemoryWriter(MemoryMailboxes):
         for email_id in self.mail_at(user_id, (owner, folder)):
             self._remove(email_id)
         del self._mailboxes[box.id]
+        self._tell({box.id})
 
     async def rename_folder(self, user_id: UUID, owner: str, folder: str, new_owner: str, new_folder: str) -> None:
         """Rename a folder and all below it; see the interface."""

@@ -13,7 +13,7 @@ from twisted.internet.threads import deferToThreadPool
 
 from cybertemp_imap.errors import Refusal, Refused
 from cybertemp_imap.protocol.command import Attribute, Fetch
-from cybertemp_imap.protocol.commands import condstore, fetch_flags, fetch_metadata, resync
+from cybertemp_imap.protocol.commands import condstore, fetch_flags, fetch_lines, resync
 from cybertemp_imap.protocol.commands.ahead import ahead
 from cybertemp_imap.protocol.commands.fetch_items import Material, Plan
 from cybertemp_imap.protocol.commands.sets import positions_of
@@ -46,11 +46,12 @@ async def run(session: ImapServer, command: Fetch) -> Completion:
         ranges = await resync.changed_since(session, ranges, command.changed_since)
     if fetch_flags.suffices(items):
         whole = await fetch_flags.send(session, ranges, items)
-    elif fetch_metadata.suffices(items):
-        whole = await fetch_metadata.send(session, session.mailbox.uids_at(ranges), items)
     else:
         plan = Plan(items, session.mailbox, condstore.tells_mod_seqs(session))
-        whole = await _send(session, plan, session.mailbox.uids_at(ranges))
+        if plan.is_lines:
+            whole = await fetch_lines.send(session, plan, ranges)
+        else:
+            whole = await _send(session, plan, session.mailbox.uids_at(ranges))
     if not whole and not command.uid:
         # RFC 2180 section 4.1.3; a UID that is not there is no error (RFC 9051 section 6.4.9).
         raise Refused(Refusal.EXPUNGE_ISSUED)
@@ -124,7 +125,7 @@ async def _pages(session: ImapServer, plan: Plan, uids: Sequence[int]) -> AsyncI
     """Read what is asked for."""
     mailbox, pool = session.mailbox, session.reactor.getThreadPool()
     async for span in _spans(mailbox, plan, uids):
-        page = await plan.read(mailbox.shared.store, mailbox.shared.ref, span)
+        page = await plan.read(mailbox.shared, span)
         for material in page:
             if plan.is_heavy(material):
                 await deferToThreadPool(session.reactor, pool, plan.work_out, material)
@@ -140,7 +141,7 @@ async def _spans(mailbox: Mailbox, plan: Plan, uids: Sequence[int]) -> AsyncIter
             continue
         span: list[int] = []
         octets = 0
-        for uid, size in await mailbox.shared.store.weights(mailbox.shared.ref, page):
+        for uid, size in await mailbox.shared.content.weights(page):
             if span and octets + size > PAGE_OCTETS:
                 yield span
                 span, octets = [], 0

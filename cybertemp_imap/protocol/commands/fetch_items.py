@@ -23,6 +23,7 @@ from cybertemp_imap.store.interface import MailboxRef, Metadata, Store
 
 if TYPE_CHECKING:
     from cybertemp_imap.mailbox import Mailbox
+    from cybertemp_imap.shared import SharedMailbox
 
 _METADATA = frozenset(
     {
@@ -47,6 +48,12 @@ BIG = 1 << 17
 
 _MANY = 100
 """Sections that together cost as much as one of a big message."""
+
+HOLE = b"\0"
+"""Stands in a line for what is not known of the message alone; nothing else in a line is NUL."""
+
+_HOLES: dict[object, bytes] = {Attribute.FLAGS: b"FLAGS (" + HOLE + b")", Attribute.MODSEQ: b"MODSEQ (" + HOLE + b")"}
+_NO_FLAGS = FlagSet(())
 
 
 @dataclass
@@ -79,7 +86,7 @@ class Material:
         return self.source[self.root.header_start : self.root.header_end]
 
 
-_Read = Callable[[MailboxRef, Sequence[int]], Awaitable[Sequence[tuple[int, object]]]]
+_Read = Callable[[Sequence[int]], Awaitable[Sequence[tuple[int, object]]]]
 Printer = Callable[[FlagSet, Material], bytes]
 
 
@@ -89,16 +96,20 @@ class Plan:
     def __init__(self, items: Sequence[object], mailbox: Mailbox, condstore: bool) -> None:
         """``condstore``: flags are told with their mod-sequence. Raises Bad for an item that is not announced."""
         self._view = mailbox.view
-        self._condstore = condstore
+        self.items = tuple(items)
+        self.holes = [item for item in items if item in _HOLES]
         self.newly_seen: set[int] = set()
         self.tells_flags = Attribute.FLAGS in items
         self.settles_flags = self.tells_flags and (not condstore or Attribute.MODSEQ in items)
         sections = [found for item in items if (found := _section_of(item)) is not None]
-        self.needs_metadata = not _METADATA.isdisjoint(items)
         self.needs_saved = Attribute.SAVEDATE in items
         self.needs_identity = Attribute.EMAILID in items
         self.needs_source = any(not _of_header(wanted) for wanted in sections)
+        needed = _METADATA - {Attribute.SIZE} if self.needs_source else _METADATA
+        self.needs_metadata = not needed.isdisjoint(items)
         self.needs_header = bool(sections) and not self.needs_source
+        others = self.needs_metadata or self.needs_saved or self.needs_identity
+        self._only_source = self.needs_source and not others
         self.sets_seen = not mailbox.read_only and any(not wanted.peek for wanted in sections)
         self._decoded = {item.part for item in items if isinstance(item, BodySection) and item.name != "BODY"}
         self._costly = [item for item in items if _is_costly(item)]
@@ -107,20 +118,23 @@ class Plan:
 
     # -- reading ------------------------------------------------------------------------------------------------------
 
-    async def read(self, store: Store, ref: MailboxRef, uids: Sequence[int]) -> list[Material]:
+    async def read(self, shared: SharedMailbox, uids: Sequence[int]) -> list[Material]:
         """Read what is needed of some messages, by ascending UID; expunged ones are left out."""
+        if self._only_source:
+            return [Material(uid, source=source) for uid, source in await shared.content.sources(uids)]
+        store, ref = shared.store, shared.ref
         found = {uid: Material(uid) for uid in uids}
         there = set(uids)
         readings: tuple[tuple[bool, str, _Read], ...] = (
-            (self.needs_metadata, "metadata", partial(_metadata_by_uid, store)),
-            (self.needs_saved, "saved", partial(_saved_by_uid, store)),
-            (self.needs_identity, "identity", store.object_ids),
-            (self.needs_header, "head", store.headers),
-            (self.needs_source, "source", store.sources),
+            (self.needs_metadata, "metadata", partial(_metadata_by_uid, store, ref)),
+            (self.needs_saved, "saved", partial(_saved_by_uid, store, ref)),
+            (self.needs_identity, "identity", partial(store.object_ids, ref)),
+            (self.needs_header, "head", partial(store.headers, ref)),
+            (self.needs_source, "source", shared.content.sources),
         )
         for needed, name, reading in readings:
             if needed:
-                read = await reading(ref, uids)
+                read = await reading(uids)
                 for uid, value in read:
                     setattr(found[uid], name, value)
                 there.intersection_update(uid for uid, _ in read)
@@ -142,7 +156,7 @@ class Plan:
         if self.is_possible(material):
             for item in self._costly:
                 assert isinstance(item, BodySection)
-                material.printed[item] = _PRINTED_BY_NAME[item.name](item, material)
+                material.printed[item] = _PRINTED_BY_NAME[item.name](item, _label(item), material)
 
     def response(self, seq: int, flags: FlagSet, material: Material) -> bytes:
         """Print the FETCH response of a message."""
@@ -151,16 +165,28 @@ class Plan:
             printed += [printer(flags, material) for printer in self._printers_of_seen]
         return b"* %d FETCH (%b)\r\n" % (seq, b" ".join(printed))
 
+    @property
+    def is_lines(self) -> bool:
+        """Whether all that is asked for can be printed by :meth:`line`, and nothing is to be set."""
+        return not self.needs_source and not self.sets_seen
+
+    def line(self, material: Material) -> bytes:
+        """Print what of a message's response depends on the message alone, with holes for the rest."""
+        return b" ".join(
+            _HOLES[item] if item in _HOLES else printer(_NO_FLAGS, material).replace(HOLE, b"\x80")
+            for item, printer in zip(self.items, self._printers, strict=True)
+        )
+
     def _printer(self, item: object) -> Printer:
         if item is Attribute.FLAGS:
             return self._flags
         if item is Attribute.MODSEQ:
             return self._mod_seq
         if isinstance(item, BodySection):
-            return partial(_worked_out, item)
+            return partial(_worked_out, item, _label(item))
         assert isinstance(item, Attribute)
         if item in _RFC822:
-            return partial(_rfc822, item, _RFC822[item])
+            return partial(_rfc822, item.value.encode() + b" ", _RFC822[item])
         printer = _ATTRIBUTES.get(item)
         if printer is None:
             raise Bad("An item is not known.")
@@ -213,6 +239,11 @@ def _metadata(material: Material) -> Metadata:
     return material.metadata
 
 
+def _size(flags: FlagSet, material: Material) -> bytes:
+    source = material.source
+    return b"RFC822.SIZE %d" % (_metadata(material).size if source is None else len(source))
+
+
 def _saved_date(flags: FlagSet, material: Material) -> bytes:
     assert material.saved is not None
     return b"SAVEDATE " + format_date_time(material.saved.astimezone(UTC))
@@ -226,7 +257,7 @@ def _email_id(flags: FlagSet, material: Material) -> bytes:
 _ATTRIBUTES: dict[Attribute, Printer] = {
     Attribute.UID: lambda _, m: b"UID %d" % m.uid,
     Attribute.INTERNALDATE: lambda _, m: b'INTERNALDATE "%b"' % _metadata(m).internal_date,
-    Attribute.SIZE: lambda _, m: b"RFC822.SIZE %d" % _metadata(m).size,
+    Attribute.SIZE: _size,
     Attribute.ENVELOPE: lambda _, m: b"ENVELOPE " + _metadata(m).envelope,
     Attribute.BODY: lambda _, m: b"BODY " + _metadata(m).body,
     Attribute.BODYSTRUCTURE: lambda _, m: b"BODYSTRUCTURE " + _metadata(m).body_structure,
@@ -240,30 +271,30 @@ _ATTRIBUTES: dict[Attribute, Printer] = {
 # -- sections ---------------------------------------------------------------------------------------------------------
 
 
-def _rfc822(item: Attribute, wanted: BodySection, flags: FlagSet, material: Material) -> bytes:
-    return item.value.encode() + b" " + _nstring(_octets(wanted, material))
+def _rfc822(label: bytes, wanted: BodySection, flags: FlagSet, material: Material) -> bytes:
+    return _nstring(label, _octets(wanted, material))
 
 
-def _worked_out(item: BodySection, flags: FlagSet, material: Material) -> bytes:
-    return material.printed.get(item) or _PRINTED_BY_NAME[item.name](item, material)
+def _worked_out(item: BodySection, label: bytes, flags: FlagSet, material: Material) -> bytes:
+    printed = material.printed.get(item) if material.printed else None
+    return printed or _PRINTED_BY_NAME[item.name](item, label, material)
 
 
-def _body(wanted: BodySection, material: Material) -> bytes:
-    return b"BODY" + _label(wanted) + b" " + _nstring(_cut(_octets(wanted, material), wanted.partial))
+def _body(wanted: BodySection, label: bytes, material: Material) -> bytes:
+    return _nstring(label, _cut(_octets(wanted, material), wanted.partial))
 
 
-def _binary(wanted: BodySection, material: Material) -> bytes:
+def _binary(wanted: BodySection, label: bytes, material: Material) -> bytes:
     octets = _cut(_decoded(wanted, material), wanted.partial)
-    label = b"BINARY" + _label(wanted) + b" "
     if octets is not None and b"\0" in octets:
         # A literal8, for only it may hold NUL (RFC 3516 section 4.4).
         return label + b"~{%d}\r\n" % len(octets) + octets
-    return label + _nstring(octets)
+    return _nstring(label, octets)
 
 
-def _binary_size(wanted: BodySection, material: Material) -> bytes:
+def _binary_size(wanted: BodySection, label: bytes, material: Material) -> bytes:
     octets = _decoded(wanted, material)
-    return b"BINARY.SIZE" + _label(wanted) + b" %d" % (0 if octets is None else len(octets))
+    return label + b"%d" % (0 if octets is None else len(octets))
 
 
 _PRINTED_BY_NAME = {"BODY": _body, "BINARY": _binary, "BINARY.SIZE": _binary_size}
@@ -294,7 +325,7 @@ def _cut(octets: bytes | None, partial_: tuple[int, int] | None) -> bytes | None
 
 
 def _label(wanted: BodySection) -> bytes:
-    """Print ``[1.2.HEADER.FIELDS (From To)]<0>``."""
+    """Print ``BODY[1.2.HEADER.FIELDS (From To)]<0>`` and the space behind it."""
     pieces = [b".".join(b"%d" % number for number in wanted.part)] if wanted.part else []
     if wanted.section is not Section.WHOLE:
         pieces.append(wanted.section.value.encode())
@@ -302,14 +333,16 @@ def _label(wanted: BodySection) -> bytes:
     if wanted.fields:
         label += b" (" + b" ".join(strings.astring(name) for name in wanted.fields) + b")"
     origin = b"<%d>" % wanted.partial[0] if wanted.partial else b""
-    return b"[" + label + b"]" + origin
+    return wanted.name.encode() + b"[" + label + b"]" + origin + b" "
 
 
-def _nstring(octets: bytes | None) -> bytes:
-    """Print message text: a literal, whose length is as RFC822.SIZE counts it, so that NUL, which it cannot hold, is
-    shown as an octet of the same length that no charset uses for text."""
+def _nstring(label: bytes, octets: bytes | None) -> bytes:
+    """Print message text behind a label: a literal, whose length is as RFC822.SIZE counts it.
+
+    So NUL, which it cannot hold, is shown as an octet of the same length that no charset uses for text.
+    """
     if octets is None:
-        return b"NIL"
+        return label + b"NIL"
     if b"\0" in octets:
         octets = octets.replace(b"\0", b"\x80")
-    return b"{%d}\r\n" % len(octets) + octets
+    return b"%b{%d}\r\n%b" % (label, len(octets), octets)
