@@ -4,8 +4,9 @@
 has measured since, as JSON, to the file that ``BENCH_PROBE`` names.
 
 A clock that is to strike every millisecond strikes late when something holds the reactor. How late is the pause as a
-client sees it: it includes what the system gave to other processes on the same core. The processor time that the
-reactor's own thread used between two strikes is the part that the program itself is to blame for.
+client sees it: it includes what the system gave to other processes on the same core. Without that it is how long the
+reactor was held: by work, or by waiting for anything but a core. The processor time that the reactor's own thread used
+between two strikes is the part of it that is work.
 """
 
 from __future__ import annotations
@@ -29,26 +30,35 @@ class Probe:
         self._reactor = reactor
         self._report = report
         self._call: Any = None
-        self._last = self._last_used = 0.0
+        self._last = self._last_used = self._last_delay = 0.0
         self._pauses: list[float] = []
+        self._held: list[float] = []
         self._used: list[float] = []
         self._collections: list[float] = []
         self._collecting = 0.0
+        # Of the thread that makes this, which is the reactor's: nanoseconds run, nanoseconds waited for a core, slices.
+        self._schedule = os.open("/proc/thread-self/schedstat", os.O_RDONLY)
         signal.signal(signal.SIGUSR1, lambda *_: reactor.callFromThread(self._begin))
         signal.signal(signal.SIGUSR2, lambda *_: reactor.callFromThread(self._end))
 
     def _begin(self) -> None:
-        self._pauses, self._used, self._collections = [], [], []
+        self._pauses, self._used, self._held, self._collections = [], [], [], []
         gc.callbacks.append(self._collection)
-        self._last, self._last_used = perf_counter(), thread_time()
+        self._last, self._last_used, self._last_delay = perf_counter(), thread_time(), self._delay()
         self._call = self._reactor.callLater(_PERIOD, self._strike)
 
     def _strike(self) -> None:
-        now, used = perf_counter(), thread_time()
-        self._pauses.append(now - self._last - _PERIOD)
+        now, used, delay = perf_counter(), thread_time(), self._delay()
+        pause = now - self._last - _PERIOD
+        self._pauses.append(pause)
         self._used.append(used - self._last_used)
-        self._last, self._last_used = now, used
+        self._held.append(pause - (delay - self._last_delay))
+        self._last, self._last_used, self._last_delay = now, used, delay
         self._call = self._reactor.callLater(_PERIOD, self._strike)
+
+    def _delay(self) -> float:
+        """Return for how many seconds the thread has waited for a core."""
+        return int(os.pread(self._schedule, 100, 0).split()[1]) / 1e9
 
     def _collection(self, phase: str, _details: dict[str, int]) -> None:
         if phase == "start":
@@ -66,6 +76,7 @@ class Probe:
             "strikes": len(self._pauses),
             "pause": max(self._pauses, default=0.0),
             "used": max(self._used, default=0.0),
+            "held": max(self._held, default=0.0),
             "collection": max(self._collections, default=0.0),
             "over_5ms": sum(pause > 0.005 for pause in self._pauses),
             "over_20ms": sum(pause > 0.020 for pause in self._pauses),

@@ -9,14 +9,20 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import psycopg2
+from psycopg2.extensions import parse_dsn
+from twisted.internet import reactor
 
 from test.clients.case import ClientTestCase
 from test.database_proxy import DatabaseProxy
 from test.mortal_postgres import MortalPostgres
+from test.reactor_clock import ReactorClock
 from test.replaying import HungUp, Session
 
 WAIT = 1.0
 """Seconds that commands of these tests wait for a connection, unless a test says otherwise."""
+
+LONGEST_PAUSE = 0.1
+"""Seconds for which the reactor may do one thing, whatever goes wrong."""
 
 LETTER = "Subject: {}\r\n\r\nHello\r\n"
 
@@ -61,13 +67,36 @@ class FaultTestCase(ClientTestCase):
         """Start all three."""
         self.folder = Path(tempfile.mkdtemp(prefix="imap-fault-"))
         self.addCleanup(shutil.rmtree, self.folder)
-        self.postgres = mortal_postgres()
+        self.postgres = self.choose_postgres()
         self.direct = self.postgres.create()
         self.proxy = DatabaseProxy(self.direct)
         self.addCleanup(self.proxy.close)
+        self.addCleanup(self._drop)
         self._add_account()
-        self.dsn = self.proxy.dsn
+        self.dsn = await self.reach()
         self.port = await self.serve(**self.options)
+        self.clock = ReactorClock(reactor)
+        self.addCleanup(self._check_clock)
+        self.clock.begin()
+
+    def choose_postgres(self) -> MortalPostgres:
+        """Return a PostgreSQL that runs."""
+        return mortal_postgres()
+
+    def _check_clock(self) -> None:
+        """Check that nothing has held the reactor up."""
+        self.clock.end()
+        self.assertLess(self.clock.longest, LONGEST_PAUSE)
+
+    async def reach(self) -> str:
+        """Return the connection string that the server is to have."""
+        return self.proxy.dsn
+
+    def _drop(self) -> None:
+        """Remove the database, from the server that there is after a test that has ended it."""
+        if self.postgres.running:
+            name = parse_dsn(self.direct)["dbname"]
+            self.postgres.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
 
     def _add_account(self) -> None:
         connection = psycopg2.connect(self.direct)

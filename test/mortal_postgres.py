@@ -8,6 +8,7 @@ import signal
 import subprocess
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import psycopg2
@@ -38,6 +39,11 @@ class MortalPostgres:
     def dsn(self) -> str:
         """The connection string of the database; also valid after a restart."""
         return self._server.dsn
+
+    @property
+    def running(self) -> bool:
+        """Whether it runs."""
+        return self._server.running
 
     def start(self) -> None:
         """Start it, again if need be, with the schema in place."""
@@ -70,6 +76,14 @@ class MortalPostgres:
                 continue
         self._wait_for_end(postmaster)
         self._server.stop()
+
+    def crash(self) -> None:
+        """Let one of its processes crash, and return when that has begun."""
+        connection = psycopg2.connect(self._server.dsn_of("postgres"))
+        os.kill(connection.info.backend_pid, signal.SIGABRT)
+        with suppress(psycopg2.OperationalError):
+            connection.cursor().execute("SELECT pg_sleep(60)")
+        connection.close()
 
     def freeze(self) -> None:
         """Stop its processes without ending them: they answer nothing."""

@@ -1,7 +1,4 @@
-"""Two servers of PostgreSQL, the second of which takes over; and one with few connections.
-
-They run with ``FAULTS=all`` in the environment only: they start three more servers.
-"""
+"""Two servers of PostgreSQL, the second of which takes over; and one that has no connections left, or few."""
 
 from __future__ import annotations
 
@@ -10,12 +7,14 @@ import shutil
 import subprocess
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import psycopg2
 from psycopg2.extensions import make_dsn, parse_dsn
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
+from twisted.internet.threads import deferToThread
 
 from cybertemp_imap.postgres_programs import database_account, find_programs, readable_programs
 from cybertemp_imap.store.pool import Pool
@@ -24,19 +23,6 @@ from test.database_proxy import DatabaseProxy
 from test.fault_case import FaultTestCase
 from test.mortal_postgres import MortalPostgres
 from test.postgres import test_programs
-
-
-class OwnPostgresTestCase(FaultTestCase):
-    """A PostgreSQL of the test's own."""
-
-    timeout = 180
-    skip = None if os.environ.get("FAULTS") == "all" else "runs with FAULTS=all only"
-
-    def remove_later(self, postgres: MortalPostgres) -> MortalPostgres:
-        """Start a server that is removed in the end."""
-        self.addCleanup(postgres.remove)
-        postgres.start()
-        return postgres
 
 
 class Standby:
@@ -50,23 +36,10 @@ class Standby:
         self.data = self.folder / "data"
         self._account.take(self.folder)
         parts = parse_dsn(primary.dsn)
-        self._run(
-            "pg_basebackup",
-            "-h",
-            parts["host"],
-            "-U",
-            "postgres",
-            "-D",
-            str(self.data),
-            "-R",
-            "-X",
-            "stream",
-            "-c",
-            "fast",
-        )
-        self._run(
-            "pg_ctl", "start", "-w", "-D", str(self.data), "-l", str(self.folder / "server.log"), "-o", self._options
-        )
+        copy = ("--write-recovery-conf", "--wal-method=stream", "--checkpoint=fast", "--no-sync")
+        self._run("pg_basebackup", "-h", parts["host"], "-U", "postgres", "-D", str(self.data), *copy)
+        log = str(self.folder / "server.log")
+        self._run("pg_ctl", "start", "-w", "-D", str(self.data), "-l", log, "-o", self._options)
 
     @property
     def _options(self) -> str:
@@ -100,37 +73,44 @@ class Standby:
         assert done.returncode == 0, f"{program} failed: {command}"
 
 
-class FailoverTests(OwnPostgresTestCase):
+class FailoverTests(FaultTestCase):
     """A primary dies, and the standby is promoted."""
 
     options = {"acquire_timeout": 60.0}  # noqa: RUF012 - read only
 
-    async def setUp(self) -> None:  # type: ignore[override]
-        """Have both, and a server of ours that knows both."""
-        await super().setUp()
-        self.postgres = self.remove_later(MortalPostgres(synchronous_commit="remote_apply"))
-        self.direct = self.postgres.create()
-        self._add_account()
+    async def reach(self) -> str:
+        """Have both, and a connection string that leads to whichever is the primary."""
+        name = parse_dsn(self.direct)["dbname"]
         rules = (self.postgres.folder / "data" / "postgres").resolve() / "pg_hba.conf"
         rules.write_text(rules.read_text() + "local replication all peer map=owner\n")
-        self.postgres.execute("SELECT pg_reload_conf()")
-        self.standby = Standby(self.postgres)
+        self.standby = await deferToThread(self._follow)
         self.addCleanup(self.standby.remove)
+        # What is answered OK is at both, so that nothing of it is lost with the first.
+        self.postgres.execute(f"ALTER DATABASE {name} SET synchronous_commit = 'remote_apply'")
+        self.addCleanup(self._alone)
         self.postgres.execute("ALTER SYSTEM SET synchronous_standby_names = '*'")
         self.postgres.execute("SELECT pg_reload_conf()")
-        first, second = DatabaseProxy(self.direct), DatabaseProxy(self.standby.dsn_like(self.direct))
-        self.addCleanup(first.close)
-        self.addCleanup(second.close)
-        self.first, self.second = first, second
-        self.dsn = str(
+        self.second = DatabaseProxy(self.standby.dsn_like(self.direct))
+        self.addCleanup(self.second.close)
+        return str(
             make_dsn(
-                first.dsn,
+                self.proxy.dsn,
                 host="localhost,127.0.0.1",
-                port=f"{first.port},{second.port}",
+                port=f"{self.proxy.port},{self.second.port}",
                 target_session_attrs="read-write",
             )
         )
-        self.port = await self.serve(**self.options)
+
+    def _follow(self) -> Standby:
+        self.postgres.execute("SELECT pg_reload_conf()")
+        return Standby(self.postgres)
+
+    def _alone(self) -> None:
+        """Leave the first server as it was found."""
+        if not self.postgres.running:
+            self.postgres.start_again()
+        self.postgres.execute("ALTER SYSTEM RESET synchronous_standby_names")
+        self.postgres.execute("SELECT pg_reload_conf()")
 
     @in_thread
     def test_killed(self) -> None:
@@ -153,24 +133,51 @@ class FailoverTests(OwnPostgresTestCase):
         """The same where the first server's machine is gone without a word."""
         session = self.session()
         self.assertEqual(self.append(session, "one").status, "OK")
-        self.postgres.execute("ALTER SYSTEM SET synchronous_standby_names = ''")
-        self.first.shut()
-        self.first.stall()
-        self.first.unshut()
+        self._alone()
+        self.proxy.shut()
+        self.proxy.stall()
+        self.proxy.unshut()
         self.standby.promote()
         self.assertEqual(self.append(session, "two").status, "OK")
         self.assertEqual(self.subjects("Drafts"), ["one", "two"])
-        self.first.resume()
+        self.proxy.resume()
 
 
-class ConnectionTests(OwnPostgresTestCase):
-    """Fewer connections than the pool is to have."""
+class ConnectionTests(FaultTestCase):
+    """Other programs take the connections that PostgreSQL allows."""
+
+    def take_all(self) -> list[Any]:
+        """Take all that are left."""
+        taken: list[Any] = []
+        try:
+            while True:
+                taken.append(psycopg2.connect(self.direct))
+                self.addCleanup(taken[-1].close)
+        except psycopg2.OperationalError:
+            return taken
+
+    @in_thread
+    def test_none(self) -> None:
+        """While there are none, commands are NO; then everything goes on by itself."""
+        session = self.session()
+        self.append(session, "one")
+        self.proxy.shut()
+        others = self.take_all()
+        self.proxy.unshut()
+        self.unavailable(session.command("STATUS Archive (MESSAGES)"))
+        self.unavailable(self.append(session, "two"))
+        for other in others:
+            other.close()
+        self.eventually(session, "NOOP")
+        self.assertEqual(self.append(session, "two").status, "OK")
+        self.assertEqual(self.subjects("Drafts"), ["one", "two"])
 
     async def test_too_few(self) -> None:
         """The pool makes do with those there are, and takes the others when they are free."""
-        postgres = self.remove_later(MortalPostgres(max_connections="10", superuser_reserved_connections="0"))
-        others = [psycopg2.connect(postgres.dsn) for _ in range(7)]
-        pool = Pool(postgres.dsn, 6, 10.0, 10.0, reactor)
+        others = self.take_all()
+        for _ in range(3):
+            others.pop().close()
+        pool = Pool(self.proxy.dsn, 6, 10.0, 10.0, reactor)
         self.addCleanup(lambda: Deferred.fromCoroutine(pool.stop()))
         await pool.start()
         for _ in range(20):

@@ -108,6 +108,19 @@ class KilledTests(FaultTestCase):
         return int(count)
 
     @in_thread
+    def test_crash(self) -> None:
+        """PostgreSQL ends all connections and recovers by itself when one of its processes has crashed."""
+        session = self.session()
+        self.append(session, "one")
+        session.poll()
+        self.postgres.crash()
+        self.eventually(session, "STORE 1 +FLAGS (kept)")
+        self.assertEqual(self.append(session, "two").status, "OK")
+        session.poll()
+        self.assertEqual([sorted(flags) for _, flags in session.contents.values()], [["kept"], []])
+        self.assertEqual(self.subjects("Drafts"), ["one", "two"])
+
+    @in_thread
     def test_idle(self) -> None:
         """A session that idles goes on to, and hears of mail when the database is back."""
         session = self.session("INBOX")
