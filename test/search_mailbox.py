@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
 from cybertemp_imap.mailbox import Mailbox
+from cybertemp_imap.mime.letter import Letter
 from cybertemp_imap.mime.row import EmailRow
 from cybertemp_imap.naming import INBOX
 from cybertemp_imap.protocol.command import Search
@@ -56,10 +57,10 @@ class CountingStore(MemoryStore):
         self._note("headers", uids)
         return await super().headers(mailbox, uids)
 
-    async def sources(self, mailbox: MailboxRef, uids: Sequence[int]) -> Sequence[tuple[int, bytes]]:
+    async def letters(self, mailbox: MailboxRef, uids: Sequence[int]) -> Sequence[tuple[int, Letter]]:
         """Read and note."""
-        self._note("sources", uids)
-        return await super().sources(mailbox, uids)
+        self._note("letters", uids)
+        return await super().letters(mailbox, uids)
 
     async def saved_dates(self, mailbox: MailboxRef, uids: Sequence[int]) -> Sequence[tuple[int, datetime, datetime]]:
         """Read and note."""

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from uuid import uuid4
 
+from cybertemp_imap.mime.parse import parse
 from cybertemp_imap.mime.render import render
 from cybertemp_imap.mime.row import EmailRow
+from cybertemp_imap.mime.text import full_text
 from cybertemp_imap.naming import INBOX
 from cybertemp_imap.rendition import make_rendition
 from cybertemp_imap.store.interface import Expunged, FlagMode, MailboxRef, StatusCounts
@@ -62,6 +64,18 @@ class MessageContract(MessageCase):
         self.assertFalse(await self.store.holds(replace(mailbox, user_id=uuid4())))
         await self.store.delete_address(mailbox.user_id, MINE)
         self.assertFalse(await self.store.holds(mailbox))
+
+    async def test_letters(self) -> None:
+        """The text of a message that is not rendered is that of the message, whether its header is known or not."""
+        mailbox = await self.varied()
+        uids = range(1, len(VARIED) + 1)
+        for _ in range(2):
+            for uid, found in await self.store.letters(mailbox, uids):
+                message = render(VARIED[uid - 1])
+                root = parse(message)
+                self.assertEqual(f"{found.header_text}\n{found.body_text}", full_text(message, root))
+                self.assertGreater(4 * found.weight + 4_000, len(message))
+            await self.store.headers(mailbox, uids)
 
     async def test_headers(self) -> None:
         """A header block is the message's, with its empty line, whether it was computed before or not."""

@@ -100,7 +100,7 @@ class KnownTests(unittest.TestCase):
         box.store.read.clear()
         for program in (b"SUBJECT number", b"TEXT body"):
             self.assertEqual(len(await box.search(program)), 10)
-        self.assertEqual(box.store.read, {"headers": [8, 9, 10], "sources": [8, 9, 10]})
+        self.assertEqual(box.store.read, {"headers": [8, 9, 10], "letters": [8, 9, 10]})
 
     async def test_some_known(self) -> None:
         """What is known of some messages, in whatever order, is used for those, and the others are read."""
@@ -109,7 +109,7 @@ class KnownTests(unittest.TestCase):
             await box.search(program)
         box.store.read.clear()
         self.assertEqual(await box.search(b"TEXT number"), list(range(1, 11)))
-        self.assertEqual(box.store.read, {"sources": [1, 3, 4, 6, 7, 10]})
+        self.assertEqual(box.store.read, {"letters": [1, 3, 4, 6, 7, 10]})
 
     async def test_expunged(self) -> None:
         """Messages that are gone are not found, though something is known of them; numbers are those of the view."""
@@ -163,7 +163,7 @@ class BoundsTests(unittest.TestCase):
         for _ in range(2):
             self.assertEqual(await box.search(b"TEXT body"), list(range(1, 11)))
             self.assertEqual(await box.search(b"SUBJECT 3"), [3])
-        self.assertEqual(box.store.calls, {"sources": 2, "headers": 1})
+        self.assertEqual(box.store.calls, {"letters": 2, "headers": 1})
 
     async def test_pages_change_hands(self) -> None:
         """When the file is full, the mailbox that was not searched for longest gives its pages back."""
@@ -173,7 +173,7 @@ class BoundsTests(unittest.TestCase):
         second = await opened_again(await box_of(MAILS[3:6]), shelf)
         for box in (first, second, second, first, first):
             self.assertEqual(await box.search(b"TEXT body"), [1, 2, 3])
-        self.assertEqual((first.store.calls["sources"], second.store.calls["sources"]), (2, 1))
+        self.assertEqual((first.store.calls["letters"], second.store.calls["letters"]), (2, 1))
 
     async def test_pages_come_back(self) -> None:
         """The pages of a mailbox that nobody knows any more are used for others."""
@@ -183,7 +183,7 @@ class BoundsTests(unittest.TestCase):
             box = await opened_again(await box_of(MAILS[:3]), shelf)
             for _ in range(2):
                 self.assertEqual(await box.search(b"TEXT body"), [1, 2, 3])
-            self.assertEqual(box.store.calls["sources"], 1)
+            self.assertEqual(box.store.calls["letters"], 1)
 
     async def test_big_message(self) -> None:
         """A message too big to be kept is found each time."""
@@ -191,7 +191,7 @@ class BoundsTests(unittest.TestCase):
         box = await box_of(mails)
         for _ in range(2):
             self.assertEqual(await box.search(b"TEXT number"), [1, 2, 3, 4])
-        self.assertEqual(box.store.read["sources"], [1, 2, 3, 4, 3])
+        self.assertEqual(box.store.read["letters"], [1, 2, 3, 4, 3])
 
     async def test_disk_full(self) -> None:
         """When the file cannot be written, searches find what they always do."""
@@ -199,7 +199,7 @@ class BoundsTests(unittest.TestCase):
         with mock.patch.object(os, "pwrite", side_effect=OSError(28, "No space left on device")):
             self.assertEqual(await box.search(b"TEXT body"), list(range(1, 11)))
         self.assertEqual(await box.search(b"TEXT 7"), [7])
-        self.assertEqual(box.store.calls["sources"], 2)
+        self.assertEqual(box.store.calls["letters"], 2)
 
     async def test_memory(self) -> None:
         """Beyond the bound what was not searched for longest is forgotten; one mailbox alone learns no more."""
@@ -229,7 +229,7 @@ class BoundsTests(unittest.TestCase):
 
         with mock.patch.object(os, "preadv", waiting):
             self.assertEqual(await box.search(b"TEXT 7"), [7])
-        self.assertEqual(box.store.calls["sources"], 1)
+        self.assertEqual(box.store.calls["letters"], 1)
 
     async def test_lent_to_others_meanwhile(self) -> None:
         """What is lent to another mailbox while it is read is not taken for this one's."""

@@ -44,16 +44,16 @@ class NarrowingTests(unittest.TestCase):
     async def test_what_is_read(self) -> None:
         """Each reading is of the messages that cheaper ones have left open."""
         for program, found, read in [
-            (b"TEXT body SEEN", [1, 3, 5, 7, 9], {"sources": [1, 3, 5, 7, 9]}),
-            (b"OR SEEN BODY 4", [1, 3, 4, 5, 7, 9], {"sources": [2, 4, 6, 8, 10]}),
-            (b"BODY body SUBJECT 3", [3], {"headers": list(range(1, 11)), "sources": [3]}),
-            (b"TEXT 3 3:4 LARGER 1 SUBJECT 3", [3], {"metadata": [3, 4], "headers": [3, 4], "sources": [3]}),
+            (b"TEXT body SEEN", [1, 3, 5, 7, 9], {"letters": [1, 3, 5, 7, 9]}),
+            (b"OR SEEN BODY 4", [1, 3, 4, 5, 7, 9], {"letters": [2, 4, 6, 8, 10]}),
+            (b"BODY body SUBJECT 3", [3], {"headers": list(range(1, 11)), "letters": [3]}),
+            (b"TEXT 3 3:4 LARGER 1 SUBJECT 3", [3], {"metadata": [3, 4], "headers": [3, 4], "letters": [3]}),
             (b"SUBJECT 2 BEFORE 1-Jan-2000", [], {"saved_dates": list(range(1, 11))}),
             (b"SUBJECT 2 SUBJECT 2 SUBJECT number", [2], {"headers": list(range(1, 11))}),
-            (b"OR (1:2 SUBJECT 1) (3 TEXT 9)", [1], {"headers": [1, 2], "sources": [3]}),
+            (b"OR (1:2 SUBJECT 1) (3 TEXT 9)", [1], {"headers": [1, 2], "letters": [3]}),
             (b"OR (1:2 SUBJECT number) (2:3 SUBJECT number)", [1, 2, 3], {"headers": [1, 2, 3]}),
-            (b"NOT (SEEN TEXT body)", [2, 4, 6, 8, 10], {"sources": [1, 3, 5, 7, 9]}),
-            (b"UNSEEN OR (1:4 BODY 2) (SUBJECT 8)", [2, 8], {"headers": [2, 4, 6, 8, 10], "sources": [2, 4]}),
+            (b"NOT (SEEN TEXT body)", [2, 4, 6, 8, 10], {"letters": [1, 3, 5, 7, 9]}),
+            (b"UNSEEN OR (1:4 BODY 2) (SUBJECT 8)", [2, 8], {"headers": [2, 4, 6, 8, 10], "letters": [2, 4]}),
         ]:
             with self.subTest(program=program):
                 box = await box_of(MAILS)
@@ -95,7 +95,7 @@ class PageTests(unittest.TestCase):
         self.patch(reading, "SOURCE_OCTETS", 2_500)
         box = await box_of(Mail(letter(b"x" * size)) for size in (1_000, 1_000, 1_000, 9_000, 10, 10))
         self.assertEqual(await box.search(b"BODY x"), [1, 2, 3, 4, 5, 6])
-        self.assertEqual(box.store.calls["sources"], 4)
+        self.assertEqual(box.store.calls["letters"], 4)
 
 
 class ReactorTests(unittest.TestCase):

@@ -60,7 +60,7 @@ class Reader:
         if tier is Tier.HEADER:
             headers = await store.headers(ref, page)
             return [Reading(uid, len(header), HeaderText(header, self._fields)) for uid, header in headers]
-        return [Reading(uid, len(source), MessageText(source)) for uid, source in await store.sources(ref, page)]
+        return [Reading(uid, letter.weight, MessageText(letter)) for uid, letter in await store.letters(ref, page)]
 
 
 def _cut(uids: Sequence[int], size: int) -> list[Sequence[int]]:

@@ -8,8 +8,8 @@ from datetime import UTC, date, datetime
 from functools import cached_property
 
 from cybertemp_imap.mime.header import decode_words, field_pattern, fields, pick, unfold
-from cybertemp_imap.mime.parse import Part, parse
-from cybertemp_imap.mime.text import body_text, header_text, sent_date
+from cybertemp_imap.mime.letter import Letter
+from cybertemp_imap.mime.text import sent_date
 from cybertemp_imap.search.folding import fold
 
 FEW_FIELDS = 8
@@ -83,22 +83,18 @@ class HeaderText:
 class MessageText:
     """A whole message."""
 
-    def __init__(self, source: bytes) -> None:
-        self._source = source
-
-    @cached_property
-    def _root(self) -> Part:
-        return parse(self._source)
+    def __init__(self, letter: Letter) -> None:
+        self._letter = letter
 
     @cached_property
     def header(self) -> str:
         """The text of the header, decoded and folded, with a line end behind it."""
-        return fold(header_text(self._source[: self._root.header_end])) + "\n"
+        return fold(self._letter.header_text) + "\n"
 
     @cached_property
     def body(self) -> str:
         """The text of the body, decoded and folded."""
-        return fold(body_text(self._source, self._root))
+        return fold(self._letter.body_text)
 
     @cached_property
     def full(self) -> str:

@@ -9,6 +9,7 @@ from functools import reduce
 from operator import or_
 from typing import Any
 
+from twisted.internet.defer import Deferred
 from twisted.internet.threads import deferToThreadPool
 
 from cybertemp_imap.mailbox import Mailbox
@@ -114,8 +115,13 @@ class _Search:
         places = {chunk.uids[place]: place for place in positions_of(concerned)}
         gone = set(places.values())
         noting = Noting(self._notes, tier, self._fields, chunk)
-        for page in await self._reader.pages(tier, list(places)):
-            for reading in await self._reader.read(tier, page):
+        pages = await self._reader.pages(tier, list(places))
+        coming = [Deferred.fromCoroutine(self._reader.read(tier, page)) for page in pages[:1]]
+        for number in range(len(pages)):
+            readings = await coming.pop()
+            # The next page is read while this one is looked through.
+            coming += [Deferred.fromCoroutine(self._reader.read(tier, page)) for page in pages[number + 1 : number + 2]]
+            for reading in readings:
                 place = places[reading.uid]
                 gone.discard(place)
                 await self._look(reading, place, questions, noting)

@@ -27,6 +27,8 @@ from datetime import datetime
 from typing import NamedTuple, Protocol
 from uuid import UUID
 
+from cybertemp_imap.mime.letter import Letter
+
 
 @dataclass(frozen=True, slots=True)
 class LoginRecord:
@@ -312,6 +314,9 @@ class Store(Protocol):
 
         The caller bounds the memory by what it asks for.
         """
+
+    async def letters(self, mailbox: MailboxRef, uids: Sequence[int]) -> Sequence[tuple[int, Letter]]:
+        """Return (UID, message that is not rendered yet) by ascending UID, for who wants its text."""
 
     async def weights(self, mailbox: MailboxRef, uids: Sequence[int]) -> Sequence[tuple[int, int]]:
         """Return (UID, about how many octets the message has) by ascending UID: enough to bound what is read."""

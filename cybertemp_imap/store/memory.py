@@ -19,6 +19,7 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
+from cybertemp_imap.mime.letter import Letter
 from cybertemp_imap.mime.render import render
 from cybertemp_imap.mime.row import EmailRow, internal_date
 from cybertemp_imap.rendition import Rendition, make_rendition
@@ -183,6 +184,10 @@ class MemoryStore(MemoryWriter):
     async def sources(self, mailbox: MailboxRef, uids: Sequence[int]) -> Sequence[tuple[int, bytes]]:
         """Return (UID, whole RFC 5322 message) by ascending UID."""
         return [(uid, render(email.row)) for uid, email in self._present(mailbox, uids)]
+
+    async def letters(self, mailbox: MailboxRef, uids: Sequence[int]) -> Sequence[tuple[int, Letter]]:
+        """Return (UID, message that is not rendered yet) by ascending UID."""
+        return [(uid, Letter(email.row)) for uid, email in self._present(mailbox, uids)]
 
     async def weights(self, mailbox: MailboxRef, uids: Sequence[int]) -> Sequence[tuple[int, int]]:
         """Return (UID, about how many octets the message has) by ascending UID."""

@@ -13,6 +13,7 @@ from uuid import UUID
 
 from twisted.internet.threads import deferToThreadPool
 
+from cybertemp_imap.mime.letter import Letter
 from cybertemp_imap.mime.render import render
 from cybertemp_imap.mime.row import EmailRow
 from cybertemp_imap.pace import Pace
@@ -85,6 +86,17 @@ class MessageReader:
             result.append((row[0], await self._work(render, email_row(row), weight(row))))
             await pace.breathe()
         return result
+
+    async def letters(self, mailbox: MailboxRef, uids: Sequence[int]) -> Sequence[tuple[int, Letter]]:
+        """Return messages that are not rendered yet, with their headers where they are known; see the interface."""
+        headers = {uid: header for uid, header in await self._cached(sql.HEADERS, mailbox, uids) if header is not None}
+        letters = []
+        pace = Pace(self._reactor)
+        for row in await self._rows(mailbox, uids):
+            header = headers.get(row[0])
+            letters.append((row[0], Letter(email_row(row), None if header is None else bytes(header))))
+            await pace.breathe()
+        return letters
 
     async def weights(self, mailbox: MailboxRef, uids: Sequence[int]) -> Sequence[tuple[int, int]]:
         """Return about how big messages are; see the interface."""
