@@ -140,8 +140,7 @@ def _took(plan: Plan, scenario: Scenario, server: Server, figure: Figure) -> boo
     except (OSError, Refused, AssertionError) as failed:
         figure.failure = str(failed) or type(failed).__name__
         plan.notes.append(f"{server.name}, {scenario.title}: {figure.failure}")
-        server.stop()
-        server.start()
+        server.restart()
         return False
     return True
 

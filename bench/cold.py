@@ -1,4 +1,7 @@
-"""Mailboxes that IMAP never saw: the first SELECT, and the first listing of envelopes, which renders every message."""
+"""Mailboxes that IMAP never saw: the first SELECT, and the first listing of envelopes, which renders every message.
+
+The first SEARCH TEXT comes after them.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from time import perf_counter
 from typing import Any
 
 from bench import machine
-from bench.corpus import corpus
+from bench.corpus import NEEDLE, corpus
 from bench.mailboxes import bulk
 from bench.scenarios import ENVELOPES
 from bench.servers import Ours
@@ -27,7 +30,7 @@ def measure(server: Ours, say: Callable[[str], None]) -> dict[str, Any]:
     server.cores = server_cores
     machine.pin(machine.family(server.database.process()), server_cores)
     say("cold, filling")
-    server.database.fill(MAILBOX, corpus("big@example.com", COUNT))
+    server.database.fill(MAILBOX, corpus(MAILBOX, COUNT))
     for count, address in SMALL.items():
         bulk(server.database, address, count, repeats=60)
     with machine.on(client_cores):
@@ -39,9 +42,7 @@ def measure(server: Ours, say: Callable[[str], None]) -> dict[str, Any]:
 
 def _one(server: Ours, address: str, say: Callable[[str], None]) -> dict[str, Any]:
     say(f"cold, {address}")
-    server.stop()
-    server.database.forget()
-    server.start()
+    server.forget()
     with server.session() as client:
         server.watch()
         begun = perf_counter()
@@ -57,6 +58,11 @@ def _one(server: Ours, address: str, say: Callable[[str], None]) -> dict[str, An
             complete = client.receive()
         listed = perf_counter()
         listing = server.watched()
+        server.watch()
+        asked = perf_counter()
+        client.run(f"SEARCH TEXT {NEEDLE}")
+        searched = perf_counter()
+        searching = server.watched()
     return {
         "select": opened - begun,
         "first": first - began,
@@ -64,7 +70,9 @@ def _one(server: Ours, address: str, say: Callable[[str], None]) -> dict[str, An
         "select_pause": selecting["pause"],
         "pause": listing["pause"],
         "used": listing["used"],
-        "memory": listing["memory"],
+        "search": searched - asked,
+        "search_pause": searching["pause"],
+        "memory": max(listing["memory"], searching["memory"]),
     }
 
 
@@ -73,14 +81,17 @@ def as_text(results: dict[str, Any]) -> list[str]:
     lines = [
         "mailboxes never seen, medians; times in s, pauses of the reactor in ms (longest of all runs), memory in MB",
         f"{'':24} {'runs':>4} {'SELECT':>8} {'pause':>7} {'first line':>11} {'envelopes':>10} {'pause':>7} {'own':>7} "
-        f"{'memory':>7}",
+        f"{'TEXT':>8} {'pause':>7} {'memory':>7}",
     ]
     for name, runs in results["rows"].items():
-        middle = {key: statistics.median(run[key] for run in runs) for key in ("select", "first", "listing")}
-        most = {key: max(run[key] for run in runs) for key in ("select_pause", "pause", "used", "memory")}
+        middle = {key: statistics.median(run[key] for run in runs) for key in ("select", "first", "listing", "search")}
+        most = {
+            key: max(run[key] for run in runs) for key in ("select_pause", "pause", "used", "search_pause", "memory")
+        }
         lines.append(
             f"{name:24} {len(runs):>4} {middle['select']:>8.2f} {most['select_pause'] * 1000:>7.1f} "
             f"{middle['first']:>11.3f} {middle['listing']:>10.2f} {most['pause'] * 1000:>7.1f} "
-            f"{most['used'] * 1000:>7.1f} {most['memory'] / 1e6:>7.0f}"
+            f"{most['used'] * 1000:>7.1f} {middle['search']:>8.2f} {most['search_pause'] * 1000:>7.1f} "
+            f"{most['memory'] / 1e6:>7.0f}"
         )
     return lines

@@ -15,6 +15,7 @@ from bench.database import Database
 
 _EXISTS = re.compile(rb"\* ([0-9]+) EXISTS\r\n")
 _LINE = 256
+_ROOM = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,7 @@ class Crowd:
     def gather(self) -> None:
         """Log in, open the mailboxes and idle, one session after another."""
         for number, member in enumerate(self._members):
-            client = Client(self._address)
+            client = Client(self._address, room=_ROOM)
             self._clients.append(client)
             client.run(f'LOGIN "{member.user}" "{member.token}"')
             client.run(f'SELECT "{member.mailbox}"')

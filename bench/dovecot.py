@@ -92,13 +92,6 @@ class Dovecot(Server):
         assert program is not None
         self._spawn([program, "-F", "-c", str(self.folder / "dovecot.conf")], {}, self.folder)
 
-    def forget(self) -> None:
-        """Remove its indexes and the list of its UIDs."""
-        self.stop()
-        for path in (self.folder / "mail").rglob("dovecot*"):
-            path.unlink()
-        self.start()
-
     def mailbox(self, key: str) -> str:
         """Return the name of a mailbox: a dot would divide the name of a Maildir."""
         return f'"{key}@example_com"'

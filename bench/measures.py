@@ -175,7 +175,7 @@ def appends(times: int) -> Measure:
     return measure
 
 
-def deliveries(times: int) -> Measure:
+def deliveries(times: int, mailbox: str = NEWS) -> Measure:
     """From just before a message can be seen to EXISTS at a client that idles; the median of some.
 
     :raises Refused: there is no IDLE, or nothing is told.
@@ -183,13 +183,13 @@ def deliveries(times: int) -> Measure:
 
     def measure(server: Server) -> Sample:
         draw = random.Random(times)
-        with _selected(server, NEWS) as client:
+        with _selected(server, mailbox) as client:
             connection = client.idle()
             connection.settimeout(_MISSED)
             spent = []
             for mail in _letters(times):
                 sleep(draw.uniform(0.05, 0.3))
-                delivered = server.deliver(NEWS, mail)
+                delivered = server.deliver(mailbox, mail)
                 heard = b""
                 while not _EXISTS.search(heard):
                     heard += connection.recv(4096)

@@ -5,16 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from bench import cold, delivery, hostile, push, receiver
+from bench import churn, cold, curves, delivery, fairness, hostile, memory, push, receiver
 from bench.beside import OTHERS
 from bench.scenarios import SCENARIOS, Scenario
 from bench.servers import Ours
 
 _PARTS: dict[str, Callable[[dict[str, Any]], list[str]]] = {
     "cold": cold.as_text,
+    "memory": memory.as_text,
+    "fairness": fairness.as_text,
     "push": push.as_text,
     "receiver": receiver.as_text,
     "endured": receiver.endured_as_text,
+    "churn": churn.as_text,
+    "curves": curves.as_text,
     "delivery": delivery.as_text,
     "hostile": hostile.as_text,
 }

@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from bench import beside, cold, delivery, hostile, machine, push, receiver
+from bench import beside, churn, cold, curves, delivery, fairness, hostile, machine, memory, push, receiver
 from bench.beside import Plan
 from bench.scenarios import SCENARIOS
 from bench.servers import Ours
@@ -20,6 +20,9 @@ Part = Callable[[Ours, Callable[[str], None]], dict[str, Any]]
 #: What is measured on a server of ours alone, each on one of its own; only when it is asked for.
 PARTS: dict[str, Part] = {
     "cold": cold.measure,
+    "memory": memory.measure,
+    "fairness": fairness.measure,
+    "curves": curves.measure,
     "push": push.measure,
     "receiver": receiver.measure,
     "delivery": delivery.measure,
@@ -29,6 +32,7 @@ PARTS: dict[str, Part] = {
 #: Parts that go on for as long as they are told to.
 LONG: dict[str, Callable[..., dict[str, Any]]] = {
     "endured": receiver.endure,
+    "churn": churn.endure,
 }
 
 

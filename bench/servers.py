@@ -132,8 +132,8 @@ class Server(Process):
     def deliver(self, key: str, mail: Mail) -> float:
         """Deliver a message; return the moment just before others can see it, of the monotonic clock."""
 
-    def forget(self) -> None:
-        """Lose all that the server itself has made of the mail, and start anew."""
+    def restart(self) -> None:
+        """Start anew."""
         self.stop()
         self.start()
 
@@ -216,7 +216,7 @@ class Ours(Watched, Server):
         return self.database.deliver(f"{key}@example.com", mail)
 
     def forget(self) -> None:
-        """Drop what IMAP knows of the mail."""
+        """Drop what IMAP knows of the mail, and start anew."""
         self.stop()
         self.database.forget()
         self.start()
