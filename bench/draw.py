@@ -23,7 +23,7 @@ def draw(curves: dict[str, dict[str, dict[str, float]]], path: Path) -> None:
     """Draw one picture of three panels, all with the same axis of time."""
     matplotlib.use("svg")
     # The same figures are to make the same octets.
-    matplotlib.rcParams.update({"svg.hashsalt": "curves", "font.size": 9})
+    matplotlib.rcParams.update({"svg.hashsalt": "curves", "svg.fonttype": "none", "font.size": 9})
     from matplotlib import pyplot
 
     picture, panels = pyplot.subplots(1, 3, figsize=(11, 4.2), sharey=True, layout="constrained")
