@@ -129,13 +129,11 @@ class SharedMailbox:
             if head.highest_mod_seq == since:
                 self.head = head
             return
-        states = await self._changes(since)
-        gone = await self.store.expunged_since(self.ref, since) if since else ()
-        if gone is None:
-            # It is not remembered that far back: what is not there is gone.
-            states = await self._changes(0)
-            present = {state.uid for state in states}
-            gone = [uid for uid in self.messages.uids if uid not in present]
+        try:
+            states, gone = await self._read(since)
+        except Refused:
+            # The user has lost the mailbox since: what cannot be read is not what there is.
+            self._lose()
         # Answers of the store may overtake each other: what one of ours has expunged by now does not come back. And
         # what came after ``head`` is left to the next refresh, as UIDNEXT says that it is not there.
         gone_since = self._expunged_meanwhile
@@ -145,6 +143,17 @@ class SharedMailbox:
             self._latest_mod_seq = max(self._latest_mod_seq, *(state.mod_seq for state in states))
         self._know(head)
         self._tell()
+
+    async def _read(self, since: int) -> tuple[Sequence[MessageState], Sequence[int]]:
+        """Read what has changed since a mod-sequence, and which UIDs are gone."""
+        states = await self._changes(since)
+        gone = await self.store.expunged_since(self.ref, since) if since else ()
+        if gone is None:
+            # It is not remembered that far back: what is not there is gone.
+            states = await self._changes(0)
+            present = {state.uid for state in states}
+            gone = [uid for uid in self.messages.uids if uid not in present]
+        return states, gone
 
     def _know(self, head: MailboxHead) -> None:
         """Take note that all is taken in up to ``head``, unless a change of our own has gone beyond it meanwhile."""
@@ -228,8 +237,8 @@ class SharedMailbox:
             self._lose()
         # A refresh may have learnt before this answer that one of them is gone.
         self._take_in([state for state in outcome.messages if self.messages.find(state.uid) is not None], ())
-        view.told_flags(
-            state.uid
+        view.told_states(
+            state
             for state in outcome.messages
             if state.uid in expected and _same(combine(expected[state.uid], mode, flags), state.flags)
         )
@@ -345,7 +354,7 @@ class SharedMailboxes:
     def get(self, ref: MailboxRef) -> SharedMailbox:
         """Return the shared mailbox of a reference found for one user."""
         shared = self._open.get(ref.id)
-        if shared is None or shared.ref != ref:
+        if shared is None or shared.gone or shared.ref != ref:
             shared = self._open[ref.id] = SharedMailbox(
                 self.store,
                 ref,

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from cybertemp_imap.messages import FlagSet, Messages, without
+from cybertemp_imap.store.interface import MessageState
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +141,13 @@ class View:
     def told_flags(self, uids: Iterable[int]) -> None:
         """Take note that the session has just been sent the flags these messages have now."""
         self._flags.difference_update(uids)
+
+    def told_states(self, states: Iterable[MessageState]) -> None:
+        """Take note that the session has just been sent these states; what has changed after one is still to be told.
+
+        Answers of the store may overtake each other: a state may not be the latest that is known.
+        """
+        self.told_flags(state.uid for state in states if self.mod_seq_of(state.uid) <= state.mod_seq)
 
     # -- telling ------------------------------------------------------------------------------------------------------
 

@@ -20,7 +20,7 @@ from test.wire import Answer, uids_of
 PATIENCE = 20.0
 """Seconds after which a server that does not answer fails the test."""
 
-TRANSCRIPT = 60
+TRANSCRIPT = 200
 """Responses and commands that are kept to be shown when a test fails."""
 
 _LITERAL = re.compile(rb"\{(\d+)\}\r\n$")
@@ -268,7 +268,8 @@ class Session(Connection):
         """What the client knows to be in the mailbox; it must have learnt of every message."""
         found: Contents = {}
         for message in self.messages:
-            assert message.uid is not None and message.flags is not None and message.subject is not None, message
+            known = message.uid is not None and message.flags is not None and message.subject is not None
+            assert known, f"{message}\n{self.transcript}"
             found[message.uid] = (message.subject, message.flags)
         assert list(found) == sorted(found) and len(found) == len(self.messages), "UIDs do not ascend"
         return found
@@ -311,10 +312,7 @@ class Session(Connection):
             self.mailbox_id = value
 
     def _vanished(self, response: Response) -> None:
-        """Take out what is gone.
-
-        Of a message just told to exist the client may not know the UID: it is one behind the last known UID below.
-        """
+        """Take out what is gone."""
         for uid in uids_of(response):
             numbers = [message.uid for message in self.messages]
             if response.data["earlier"]:
@@ -322,9 +320,18 @@ class Session(Connection):
             elif uid in numbers:
                 del self.messages[numbers.index(uid)]
             else:
-                place = max((at for at, known in enumerate(numbers, 1) if known is not None and known < uid), default=0)
-                assert numbers[place] is None, f"{uid} was never told: {response.raw!r}"
-                del self.messages[place]
+                del self.messages[self._place_of(uid, response)]
+
+    def _place_of(self, uid: int, response: Response) -> int:
+        """Return where a message is that was told to exist, but not by its UID.
+
+        It is between the known UIDs below and above it. Of several places there it is the last that was told when all
+        known UIDs were below: those in front of it may be of messages that were told earlier, and have lower UIDs.
+        """
+        above = next((at for at, each in enumerate(self.messages) if (each.uid or 0) > uid), len(self.messages))
+        place = max((at for at in range(above) if (self.messages[at].uid or self.messages[at].floor) < uid), default=-1)
+        assert place >= 0 and self.messages[place].uid is None, f"{uid} was never told: {response.raw!r}"
+        return place
 
     def _fetched(self, seq: int, response: Response) -> None:
         message = self.messages[seq - 1]
@@ -332,7 +339,7 @@ class Session(Connection):
         assert message.uid in (None, uid), f"{message} has another UID now: {response.raw!r}"
         if message.uid is None and uid is not None:
             # What comes after the mailbox was opened has a UID that no session can have seen.
-            assert uid > message.floor, f"{uid} comes after {message.floor}"
+            assert uid > message.floor, f"{uid} comes after {message.floor}\n{self.transcript}"
             message.uid = uid
             self._highest = max(self._highest, uid)
         if b"MODSEQ" in response.data:

@@ -6,6 +6,7 @@ import hashlib
 from datetime import timedelta
 from uuid import uuid4
 
+from cybertemp_imap.errors import Refusal
 from cybertemp_imap.naming import INBOX, SPECIAL_USES, account_key, key_of, name_of
 from cybertemp_imap.store.interface import FlagMode, MailboxEntry, MailboxRef
 from test.store_contract import BASE, EVERYTHING, MINE, MINE_TOO, THEIRS, StoreContract, letter
@@ -184,8 +185,8 @@ class IsolationContract(StoreContract):
         self.assertIsNone(await self.store.store_flags(mailbox, [uid], FlagMode.ADD, ["\\Seen"], None))
         self.assertIsNone(await self.store.expunge(mailbox, None))
         self.assertIsNone(await self.store.expunge(mailbox, [uid]))
-        self.assertEqual(list(await self.store.changes(mailbox, 0, 0, EVERYTHING)), [])
-        self.assertEqual(list(await self.gone_since(mailbox, 0)), [])
+        await self.refused(Refusal.NO_SUCH_MAILBOX, self.store.changes(mailbox, 0, 0, EVERYTHING))
+        await self.refused(Refusal.NO_SUCH_MAILBOX, self.store.expunged_since(mailbox, 0))
         store = self.store
         for read in (store.metadata, store.headers, store.sources, store.weights, store.saved_dates):
             self.assertEqual(list(await read(mailbox, [uid])), [], read.__name__)

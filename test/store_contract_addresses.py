@@ -107,7 +107,7 @@ class AddressContract(StoreContract):
             for gone in (mailbox, work):
                 self.assertIsNone(await self.store.refresh(gone))
                 self.assertIsNone(await self.store.status(gone, False))
-                self.assertEqual(list(await self.store.changes(gone, 0, 0, 10)), [])
+                await self.refused(Refusal.NO_SUCH_MAILBOX, self.store.changes(gone, 0, 0, 10))
             self.assertFalse(await self.has(self.user, MINE))
             self.assertIsNone(await self.store.find_mailbox(self.user, MINE, "Work"))
             self.assertEqual(set(await self.contents(inbox)), {rows[2].id})

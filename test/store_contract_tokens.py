@@ -115,7 +115,7 @@ class LimitedInboxContract(StoreContract):
         await self.store.create_folder(self.user, self.account, "New", None)
         other = MailboxRef(self.other, view.id)
         self.assertIsNone(await self.store.refresh(other))
-        self.assertEqual(list(await self.store.changes(other, 0, 0, EVERYTHING)), [])
+        await self.refused(Refusal.NO_SUCH_MAILBOX, self.store.changes(other, 0, 0, EVERYTHING))
 
     async def test_address_lost_and_returned(self) -> None:
         """An address that the user loses leaves it; when it comes back, so does its mail, under new UIDs."""

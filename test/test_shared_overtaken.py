@@ -7,8 +7,9 @@ from collections.abc import Awaitable, Callable, Sequence
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
-from cybertemp_imap.shared import SharedMailbox
-from cybertemp_imap.store.interface import Expunged, FlagChange, FlagMode, MailboxRef
+from cybertemp_imap.errors import Refused
+from cybertemp_imap.shared import SharedMailbox, SharedMailboxes
+from cybertemp_imap.store.interface import Expunged, FlagChange, FlagMode, MailboxHead, MailboxRef
 from cybertemp_imap.store.memory import MemoryStore
 from cybertemp_imap.view import View
 from test.wire import MINE, letter
@@ -49,6 +50,7 @@ class OvertakenTests(SynchronousTestCase):
             self.store.deliver(letter(), ["\\Deleted"])
         ref = self.successResultOf(Deferred.fromCoroutine(self.store.find_mailbox(user, MINE, "INBOX")))
         assert ref is not None
+        self.user = user
         self.looked_at: list[int] = []
         self.shared = SharedMailbox(self.store, ref, self.looked_at.append)
         self.view = View(self.shared.messages)
@@ -83,3 +85,74 @@ class OvertakenTests(SynchronousTestCase):
         self.assertEqual(self.looked_at, [self.shared.ref.id])
         self.refresh()
         self.assertEqual(list(self.shared.messages.uids), [1, 2, 3])
+
+    def test_store_of_the_same(self) -> None:
+        """Flags that others have changed after a STORE are told, though its own answer comes after that is known."""
+
+        async def changed_elsewhere() -> None:
+            self.store.meanwhile = None
+            await self.store.store_flags(self.shared.ref, [1], FlagMode.ADD, ["late"], None)
+            await self.shared.refresh()
+
+        self.store.meanwhile = changed_elsewhere
+        change = self.shared.store_flags(self.view, [1], FlagMode.ADD, ["work"], None)
+        outcome = self.successResultOf(Deferred.fromCoroutine(change))
+        # What a session without .SILENT is sent then.
+        self.view.told_states(outcome.messages)
+        (news,) = self.view.report(expunge=True).flags
+        self.assertEqual((news.uid, set(news.flags.names)), (1, {"\\Deleted", "work", "late"}))
+
+
+class LostStore(MemoryStore):
+    """A store in which a user may lose an address as soon as it has been refreshed for them."""
+
+    lost: str | None = None
+
+    async def refresh(self, mailbox: MailboxRef) -> MailboxHead | None:
+        """Refresh, and give the address to nobody then."""
+        head = await super().refresh(mailbox)
+        if self.lost is not None:
+            self.remove_address(self.lost)
+        return head
+
+
+class LostTests(SynchronousTestCase):
+    """An address that is taken away while its mailbox is looked at, and given back."""
+
+    def setUp(self) -> None:
+        """Open a mailbox with two messages."""
+        self.store = LostStore()
+        self.user = self.store.add_user("me@example.com")
+        self.store.add_address(self.user, MINE)
+        self.rows = [letter() for _ in range(2)]
+        for row in self.rows:
+            self.store.deliver(row)
+        self.mailboxes = SharedMailboxes(self.store)
+        ref = self.successResultOf(Deferred.fromCoroutine(self.store.find_mailbox(self.user, MINE, "INBOX")))
+        assert ref is not None
+        self.shared = self.mailboxes.get(ref)
+        self.look()
+
+    def look(self) -> None:
+        """Have the mailbox look at the store."""
+        self.successResultOf(Deferred.fromCoroutine(self.shared.refresh()))
+
+    def test_changes_are_not_missed(self) -> None:
+        """What could not be read then is found when the user has the address again."""
+        self.store.delete_elsewhere(self.rows[0].id)
+        self.store.deliver(letter())
+        self.store.lost = MINE
+        self.failureResultOf(Deferred.fromCoroutine(self.shared.refresh()), Refused)
+        self.store.lost = None
+        self.store.add_address(self.user, MINE)
+        self.look()
+        # Which of the two has which UID is chance.
+        self.assertEqual(list(self.shared.messages.uids)[1:], [3])
+
+    def test_those_that_come_later(self) -> None:
+        """Who opens the mailbox then is not told that it is gone, as who had it open before is."""
+        self.store.remove_address(MINE)
+        self.failureResultOf(Deferred.fromCoroutine(self.shared.refresh()), Refused)
+        self.store.add_address(self.user, MINE)
+        later = self.mailboxes.get(self.shared.ref)
+        self.assertEqual((self.shared.gone, later.gone), (True, False))

@@ -283,13 +283,14 @@ class Store(Protocol):
     async def changes(self, mailbox: MailboxRef, since: int, after_uid: int, limit: int) -> Sequence[MessageState]:
         """Return messages whose ``mod_seq`` is above ``since`` and whose UID is above ``after_uid``.
 
-        By ascending UID, at most ``limit`` of them; fewer than ``limit`` means that there are no more.
+        By ascending UID, at most ``limit`` of them; fewer than ``limit`` means that there are no more. Raises
+        NO_SUCH_MAILBOX when the user has the mailbox no longer: that is not the same as no changes.
         """
 
     async def expunged_since(self, mailbox: MailboxRef, since: int) -> Sequence[int] | None:
         """Return the UIDs expunged with a ``mod_seq`` above ``since``, ascending.
 
-        None where the store does not remember them that far back.
+        None where the store does not remember them that far back. Raises NO_SUCH_MAILBOX as :meth:`changes` does.
         """
 
     async def claim_recent(self, mailbox: MailboxRef, *, claim: bool = True) -> int:

@@ -134,13 +134,11 @@ class MemoryStore(MemoryWriter):
 
     async def changes(self, mailbox: MailboxRef, since: int, after_uid: int, limit: int) -> Sequence[MessageState]:
         """Return messages whose ``mod_seq`` is above ``since`` and whose UID is above ``after_uid``."""
-        box = self._open(mailbox)
-        return [] if box is None else box.changes(since, after_uid, limit)
+        return self._still_open(mailbox).changes(since, after_uid, limit)
 
     async def expunged_since(self, mailbox: MailboxRef, since: int) -> Sequence[int] | None:
         """Return the UIDs expunged with a ``mod_seq`` above ``since``, ascending; None where that is forgotten."""
-        box = self._open(mailbox)
-        return [] if box is None else box.expunged_since(since)
+        return self._still_open(mailbox).expunged_since(since)
 
     def forget_expunged(self, mailbox: MailboxRef, kept: int) -> None:
         """Forget which messages of a mailbox were expunged, but the last ones."""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Sequence
 from itertools import count
 from uuid import UUID
 
-from cybertemp_imap.errors import StoreUnavailable
+from cybertemp_imap.errors import Refusal, Refused, StoreUnavailable
 from cybertemp_imap.naming import (
     ACCOUNT_PREFIX,
     INBOX,
@@ -121,6 +121,13 @@ class MemoryMailboxes(MemoryAddresses):
         self._reach()
         box = self._mailboxes.get(mailbox.id)
         return box if box and box.user_id == mailbox.user_id and self._owns(box.user_id, box.owner) else None
+
+    def _still_open(self, mailbox: MailboxRef) -> MemoryMailbox:
+        """Return a mailbox as last refreshed; raises NO_SUCH_MAILBOX when it is not, or no longer, that user's."""
+        box = self._open(mailbox)
+        if box is None:
+            raise Refused(Refusal.NO_SUCH_MAILBOX)
+        return box
 
     def _refreshed(self, mailbox: MailboxRef) -> MemoryMailbox | None:
         box = self._open(mailbox)

@@ -10,6 +10,7 @@ from uuid import UUID
 
 import psycopg2.extras
 
+from cybertemp_imap.errors import Refusal, Refused
 from cybertemp_imap.naming import is_name_of
 from cybertemp_imap.rules.flags import valid_flags
 from cybertemp_imap.store import statements as sql
@@ -232,13 +233,17 @@ class PostgresStore(MessageReader, MailboxWriter):
         rows = await self.pool.query(
             sql.CHANGES, (mailbox.user_id, mailbox.id, since, after_uid, limit), repeatable=True
         )
-        return self._states(rows)
+        if not rows:
+            raise Refused(Refusal.NO_SUCH_MAILBOX)
+        return [] if rows[0][0] is None else self._states(rows)
 
     async def expunged_since(self, mailbox: MailboxRef, since: int) -> Sequence[int] | None:
         """Return expunged UIDs; see the interface."""
         key = (mailbox.user_id, mailbox.id)
         rows = await self.pool.query(sql.EXPUNGED_SINCE, (since, since, *key), repeatable=True)
-        if rows and rows[0][1]:
+        if not rows:
+            raise Refused(Refusal.NO_SUCH_MAILBOX)
+        if rows[0][1]:
             return None
         return [uid for uid, _ in rows if uid is not None]
 

@@ -64,12 +64,12 @@ LIMITED_INBOX = "SELECT imap.limited_inbox(%s, %s)"
 
 REFRESH = "SELECT uid_validity, uid_next, highest_mod_seq FROM imap.refresh(%s, %s)"
 
-# OFFSET 0: whose the mailbox is, is looked at once, and not for each message.
+# OFFSET 0: whose the mailbox is, is looked at once, and not for each message. Here and in EXPUNGED_SINCE a mailbox
+# without changes has a row without a UID, and one that is not the user's has none.
 CHANGES = """
     SELECT m.uid, m.flags::text, m.mod_seq
     FROM (SELECT b.id FROM imap.held b WHERE b.user_id = %s AND b.id = %s OFFSET 0) b
-    JOIN imap.message m ON m.mailbox_id = b.id
-    WHERE m.mod_seq > %s AND m.uid > %s
+    LEFT JOIN imap.message m ON m.mailbox_id = b.id AND m.mod_seq > %s AND m.uid > %s
     ORDER BY m.uid LIMIT %s
 """
 

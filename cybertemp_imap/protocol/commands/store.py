@@ -45,7 +45,7 @@ async def run(session: ImapServer, command: Store) -> Completion:
         session.tell_keywords()
         session.outlet.write(_fetch_lines(session, states, command.silent))
         if not command.silent:
-            mailbox.view.told_flags(state.uid for state in states)
+            mailbox.view.told_states(states)
         await session.outlet.ready()
     code = await _modified(session, modified, command.uid) if modified else None
     if gone and not command.uid:
