@@ -268,8 +268,8 @@ class Session(Connection):
         """What the client knows to be in the mailbox; it must have learnt of every message."""
         found: Contents = {}
         for message in self.messages:
-            known = message.uid is not None and message.flags is not None and message.subject is not None
-            assert known, f"{message}\n{self.transcript}"
+            assert message.uid is not None, f"{message}\n{self.transcript}"
+            assert message.flags is not None and message.subject is not None, f"{message}\n{self.transcript}"
             found[message.uid] = (message.subject, message.flags)
         assert list(found) == sorted(found) and len(found) == len(self.messages), "UIDs do not ascend"
         return found
