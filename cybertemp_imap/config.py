@@ -54,6 +54,8 @@ class Settings:
     database_url: str | None = _setting("DATABASE_URL", forms.connection_string, secret=True)
     #: The same for the connection that listens for changes, where that one leads to a pooler in transaction mode.
     listen_database_url: str | None = _setting("IMAP_LISTEN_DATABASE_URL", forms.connection_string, secret=True)
+    #: That of a replica, from which messages are read where it has what sessions were told.
+    replica_url: str | None = _setting("IMAP_REPLICA_URL", forms.connection_string, secret=True)
     supabase_url: str | None = _setting("SUPABASE_URL", project_url, option="supabase-url")
     supabase_key: str | None = _setting("SUPABASE_SERVICE_KEY SUPABASE_KEY", service_key, secret=True)
     use_supabase_auth: bool = _setting("USE_SUPABASE_AUTH", forms.boolean, False, option="use-supabase-auth")
@@ -280,7 +282,7 @@ def _settle_database(values: dict[str, Any], given: Mapping[str, _Given]) -> Non
     if values.get("demo") and not values.get("embedded"):
         raise ConfigError(f"{given['demo'].label} needs the embedded PostgreSQL: add --embedded.")
     if values.get("embedded"):
-        for name in ("database_url", "listen_database_url"):
+        for name in ("database_url", "listen_database_url", "replica_url"):
             if name in values and given[name].level >= given["embedded"].level:
                 raise ConfigError(
                     f"{given['embedded'].label} and {given[name].label} contradict each other: remove one."

@@ -51,6 +51,7 @@ class ServerCollector(Collector):
         yield from self._sessions()
         yield from self._commands()
         yield from self._database()
+        yield from self._replica()
         yield from self._changes()
 
     def _sessions(self) -> Iterator[Metric]:
@@ -102,6 +103,16 @@ class ServerCollector(Collector):
         yield Counter(
             PREFIX + "database_pool_timeouts", "Statements for which no connection was free in time.", pool.refused
         )
+
+    def _replica(self) -> Iterator[Metric]:
+        store = self._vitals.store
+        yield _labelled(
+            Counter(PREFIX + "message_reads", "Statements that read of messages, by where.", labels=["source"]),
+            {(source,): number for source, number in store.reads.items()},
+        )
+        if store.replica is not None:
+            connected = store.replica.pool.connected
+            yield Gauge(PREFIX + "replica_connected", "Connections to the replica that are open.", connected)
 
     def _changes(self) -> Iterator[Metric]:
         store = self._vitals.store

@@ -111,6 +111,7 @@ def build_store(settings: Settings, dsn: str, reactor: Any) -> PostgresStore:
         "folder_quota": settings.folder_quota,
         "address_quota": settings.address_quota,
         "listen_dsn": settings.listen_database_url,
+        "replica_dsn": settings.replica_url,
         "reactor": reactor,
     }
     hosted = settings.use_supabase_auth or settings.use_supabase_bans or settings.use_supabase_domains

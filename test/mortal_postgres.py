@@ -24,6 +24,9 @@ PATIENCE = 60.0
 class MortalPostgres:
     """One server below a folder of its own; ``folder`` may be on a file system that is small."""
 
+    programs: Path | None = None
+    """The folder of its programs; None for those of all tests."""
+
     def __init__(self, folder: Path | None = None, **settings: str) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="imap-mortal-", dir="/tmp")) if folder is None else folder
         # PostgreSQL may run under an account of its own, which has to pass through here.
@@ -33,7 +36,7 @@ class MortalPostgres:
         self._databases = 0
 
     def _new(self) -> EmbeddedPostgres:
-        return EmbeddedPostgres(self.folder / "data", test_programs(), "mail", self._settings)
+        return EmbeddedPostgres(self.folder / "data", self.programs or test_programs(), "mail", self._settings)
 
     @property
     def dsn(self) -> str:

@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import subprocess
-import tempfile
-from pathlib import Path
 from typing import Any
 
 import psycopg2
@@ -16,61 +11,11 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThread
 
-from cybertemp_imap.postgres_programs import database_account, find_programs, readable_programs
 from cybertemp_imap.store.pool import Pool
 from test.clients.case import in_thread
 from test.database_proxy import DatabaseProxy
 from test.fault_case import FaultTestCase
-from test.mortal_postgres import MortalPostgres
-from test.postgres import test_programs
-
-
-class Standby:
-    """A copy of a server that follows it, until it is promoted."""
-
-    def __init__(self, primary: MortalPostgres) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix="imap-standby-", dir="/tmp"))
-        os.chmod(self.folder, 0o711)
-        self._account = database_account()
-        self._programs = readable_programs(find_programs(test_programs()), self._account)
-        self.data = self.folder / "data"
-        self._account.take(self.folder)
-        parts = parse_dsn(primary.dsn)
-        copy = ("--write-recovery-conf", "--wal-method=stream", "--checkpoint=fast", "--no-sync")
-        self._run("pg_basebackup", "-h", parts["host"], "-U", "postgres", "-D", str(self.data), *copy)
-        log = str(self.folder / "server.log")
-        self._run("pg_ctl", "start", "-w", "-D", str(self.data), "-l", log, "-o", self._options)
-
-    @property
-    def _options(self) -> str:
-        return f"-k {self.folder} -c listen_addresses='' -c fsync=off -c hot_standby=on -c shared_buffers=32MB"
-
-    def dsn_like(self, dsn: str) -> str:
-        """Return the connection string of the same database here."""
-        return str(make_dsn(dsn, host=str(self.folder)))
-
-    def promote(self) -> None:
-        """Make it a primary."""
-        self._run("pg_ctl", "promote", "-w", "-D", str(self.data))
-
-    def remove(self) -> None:
-        """Stop it and remove its files."""
-        if (self.data / "postmaster.pid").exists():
-            self._run("pg_ctl", "stop", "-m", "immediate", "-D", str(self.data))
-        shutil.rmtree(self.folder)
-
-    def _run(self, program: str, *arguments: str) -> None:
-        command = [str(self._programs / program), *arguments]
-        done = subprocess.run(
-            command,
-            check=False,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            timeout=120,
-            **self._account.popen_arguments(),
-        )
-        assert done.returncode == 0, f"{program} failed: {command}"
+from test.standby import Standby, allow_standbys
 
 
 class FailoverTests(FaultTestCase):
@@ -81,8 +26,6 @@ class FailoverTests(FaultTestCase):
     async def reach(self) -> str:
         """Have both, and a connection string that leads to whichever is the primary."""
         name = parse_dsn(self.direct)["dbname"]
-        rules = (self.postgres.folder / "data" / "postgres").resolve() / "pg_hba.conf"
-        rules.write_text(rules.read_text() + "local replication all peer map=owner\n")
         self.standby = await deferToThread(self._follow)
         self.addCleanup(self.standby.remove)
         # What is answered OK is at both, so that nothing of it is lost with the first.
@@ -102,7 +45,7 @@ class FailoverTests(FaultTestCase):
         )
 
     def _follow(self) -> Standby:
-        self.postgres.execute("SELECT pg_reload_conf()")
+        allow_standbys(self.postgres)
         return Standby(self.postgres)
 
     def _alone(self) -> None:

@@ -33,6 +33,9 @@ UNBOUND = {
     "PURGE_UNDATED": "done by the clock, or by the operator",
     "AGED": "counts what the operator is going to purge",
     "SCHEMA_VERSIONS": "tells what is installed",
+    "SYSTEM": "tells which database it is",
+    "WRITTEN": "tells how far the database's log is",
+    "REPLAYED": "comes before statements that are bound",
     "LISTEN": "numbers of mailboxes, looked at for those who have them open",
 }
 """Statements that are not, and why."""

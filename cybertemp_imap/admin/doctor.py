@@ -9,6 +9,7 @@ import click
 
 from cybertemp_imap.admin.checks_account import check_account
 from cybertemp_imap.admin.checks_database import check_database
+from cybertemp_imap.admin.checks_replica import check_replica
 from cybertemp_imap.admin.checks_service import check_certificate, check_ports, check_supabase
 from cybertemp_imap.admin.findings import FAULT, OK, Finding, Findings, Patient
 from cybertemp_imap.admin.work import Work, command
@@ -23,7 +24,7 @@ CHECKS: tuple[Callable[[Patient], Findings], ...] = (check_ports, check_certific
 @click.option("--token-stdin", is_flag=True, help="Read its token from standard input, and try to log in.")
 @click.option("--name", metavar="HOST", help="The name by which clients connect; the certificate must be for it.")
 def doctor(work: Work, account: str | None, token_stdin: bool, name: str | None) -> int:
-    """Check settings, database, listener, ports, certificate, Supabase, clock and a login; status 1 with any fault."""
+    """Check settings, database, listener, replica, ports, certificate, Supabase, a login; status 1 with any fault."""
     token = sys.stdin.readline().strip() if token_stdin else None
     found = _examine(Patient(work, account, token or None, name))
     columns = ("check", "state", "told", "remedy")
@@ -45,4 +46,4 @@ def _examine(patient: Patient) -> Findings:
     healthy = all(each.state != FAULT or each.check not in ("database", "schema") for each in found)
     for check in CHECKS:
         found += check(patient)
-    return [*found, *check_account(patient)] if healthy else found
+    return [*found, *check_replica(patient), *check_account(patient)] if healthy else found

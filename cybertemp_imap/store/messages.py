@@ -21,6 +21,7 @@ from cybertemp_imap.rendition import RENDITION_VERSION, Rendition, make_renditio
 from cybertemp_imap.store import statements as sql
 from cybertemp_imap.store.interface import MailboxRef, Metadata
 from cybertemp_imap.store.pool import Pool, Row
+from cybertemp_imap.store.replica import Replica
 
 T = TypeVar("T")
 
@@ -37,8 +38,11 @@ BIG = 1 << 17
 class MessageReader:
     """The part of the PostgreSQL store that reads messages."""
 
-    def __init__(self, pool: Pool, reactor: Any) -> None:
+    def __init__(self, pool: Pool, reactor: Any, replica: Replica | None = None) -> None:
         self.pool = pool
+        self.replica = replica
+        self.reads = {"primary": 0, "replica": 0}
+        """How many statements have read of messages, and where."""
         self._reactor = reactor
         self._rows_statement = sql.ROWS
 
@@ -100,7 +104,7 @@ class MessageReader:
 
     async def weights(self, mailbox: MailboxRef, uids: Sequence[int]) -> Sequence[tuple[int, int]]:
         """Return about how big messages are; see the interface."""
-        rows = await self.pool.query(sql.WEIGHTS, (mailbox.user_id, mailbox.id, array(uids)), repeatable=True)
+        rows = await self._listed(sql.WEIGHTS, mailbox, uids)
         return [(uid, octets) for uid, octets in rows]
 
     async def holds(self, mailbox: MailboxRef) -> bool:
@@ -109,12 +113,12 @@ class MessageReader:
 
     async def saved_dates(self, mailbox: MailboxRef, uids: Sequence[int]) -> Sequence[tuple[int, datetime, datetime]]:
         """Return internal and saved dates; see the interface."""
-        rows = await self.pool.query(sql.SAVED_DATES, (mailbox.user_id, mailbox.id, array(uids)), repeatable=True)
+        rows = await self._listed(sql.SAVED_DATES, mailbox, uids)
         return [(uid, internal, saved) for uid, internal, saved in rows]
 
     async def object_ids(self, mailbox: MailboxRef, uids: Sequence[int]) -> Sequence[tuple[int, UUID]]:
         """Return what identifies e-mails; see the interface."""
-        rows = await self.pool.query(sql.OBJECT_IDS, (mailbox.user_id, mailbox.id, array(uids)), repeatable=True)
+        rows = await self._listed(sql.OBJECT_IDS, mailbox, uids)
         return [(uid, UUID(str(identity))) for uid, identity in rows]
 
     async def total_size(self, mailbox: MailboxRef) -> int:
@@ -138,14 +142,38 @@ class MessageReader:
         # Most pages have no gaps: a range is walked through in the index, where a list of UIDs is looked up one by one.
         first, last = uids[0], uids[-1]
         listed = None if last - first + 1 == len(uids) else array(uids)
-        return await self.pool.query(
+        parameters = (RENDITION_VERSION, mailbox.user_id, mailbox.id, first, last, listed, listed)
+        # What is cached may be younger than what a replica must have: it is not computed again for that.
+        return await self._read(
             statement,
-            (RENDITION_VERSION, mailbox.user_id, mailbox.id, first, last, listed, listed),
-            repeatable=True,
+            mailbox,
+            parameters,
+            lambda rows: len(rows) == len(uids) and all(row[-1] is not None for row in rows),
         )
 
     async def _rows(self, mailbox: MailboxRef, uids: Sequence[int]) -> list[Row]:
-        return await self.pool.query(self._rows_statement, (mailbox.user_id, mailbox.id, array(uids)), repeatable=True)
+        return await self._listed(self._rows_statement, mailbox, uids)
+
+    async def _listed(self, statement: str, mailbox: MailboxRef, uids: Sequence[int]) -> list[Row]:
+        """Read of some messages, one row for each that is there."""
+        parameters = (mailbox.user_id, mailbox.id, array(uids))
+        return await self._read(statement, mailbox, parameters, lambda rows: len(rows) == len(uids))
+
+    async def _read(
+        self,
+        statement: str,
+        mailbox: MailboxRef,
+        parameters: Sequence[object],
+        complete: Callable[[Sequence[Row]], bool],
+    ) -> list[Row]:
+        """Read from the replica where that can be; that something is not there, the primary alone can say."""
+        if self.replica is not None:
+            rows = await self.replica.read(mailbox, statement, parameters)
+            if rows is not None and complete(rows):
+                self.reads["replica"] += 1
+                return rows
+        self.reads["primary"] += 1
+        return await self.pool.query(statement, parameters, repeatable=True)
 
     async def _render_missing(self, mailbox: MailboxRef, uids: Sequence[int]) -> dict[int, Rendition]:
         """Compute and keep the renditions of these messages; those expunged meanwhile are left out."""

@@ -57,9 +57,23 @@ class Pool:
 
     _log = Logger()
 
-    def __init__(self, dsn: str, size: int, statement_timeout: float, acquire_timeout: float, reactor: Any) -> None:
-        """Take times in seconds; ``acquire_timeout`` bounds the wait for a connection, also while there is none."""
-        self._dialer = Dialer(dsn, statement_timeout, reactor)
+    def __init__(
+        self,
+        dsn: str,
+        size: int,
+        statement_timeout: float,
+        acquire_timeout: float,
+        reactor: Any,
+        *,
+        dialer: Dialer | None = None,
+        called: str = "PostgreSQL",
+    ) -> None:
+        """Take times in seconds; ``acquire_timeout`` bounds the wait for a connection, also while there is none.
+
+        ``dialer`` makes the connections, by default to ``dsn``; ``called`` is what the log calls the server.
+        """
+        self._dialer = Dialer(dsn, statement_timeout, reactor) if dialer is None else dialer
+        self._called = called
         self._size = size
         self._statement_timeout = statement_timeout
         self._local_settings = LOCAL_SETTINGS.format(timeout=f"{int(statement_timeout * 1000)}ms")
@@ -84,6 +98,11 @@ class Pool:
         return PoolUsage(self._size, len(self._all), len(self._all) - len(self._free), len(self._waiting))
 
     @property
+    def idle(self) -> int:
+        """How many connections are open and run nothing."""
+        return len(self._free)
+
+    @property
     def connected(self) -> int:
         """How many connections are open."""
         return len(self._all)
@@ -101,6 +120,11 @@ class Pool:
             connection.abort()
             raise StoreUnavailable("The pool is closed.")
         self._add(connection)
+        self._mend()
+
+    def begin(self) -> None:
+        """Open all connections in the background, whenever that can be done."""
+        self._stopped = False
         self._mend()
 
     async def stop(self) -> None:
@@ -181,12 +205,12 @@ class Pool:
         self._pause = FIRST_RETRY
         if self._away:
             self._away = False
-            self._log.info("PostgreSQL is reached again")
+            self._log.info("There are connections to {called} again", called=self._called)
         self._add(connection)
         self._mend()
 
     def _failed(self, failure: Any) -> None:
-        self._log.failure("A connection to PostgreSQL could not be set up", failure)
+        self._log.failure("A connection to {called} could not be set up", failure, called=self._called)
         self._mend_later()
 
     def _mend_later(self) -> None:
@@ -216,7 +240,7 @@ class Pool:
         connection.abort()
         if not self._all and not self._away:
             self._away = True
-            self._log.warn("Lost all connections to PostgreSQL; reconnecting")
+            self._log.warn("Lost all connections to {called}; reconnecting", called=self._called)
         self._mend_later()
 
     async def _acquire(self, until: float) -> Connection:

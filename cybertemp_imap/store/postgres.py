@@ -31,6 +31,7 @@ from cybertemp_imap.store.interface import (
 from cybertemp_imap.store.listener import Listener, Observer
 from cybertemp_imap.store.messages import MessageReader, array
 from cybertemp_imap.store.pool import Pool, Row
+from cybertemp_imap.store.replica import Replica
 from cybertemp_imap.store.writing import MailboxWriter, storable
 
 HASHED = "sha256:"
@@ -68,18 +69,23 @@ class PostgresStore(MessageReader, MailboxWriter):
         address_quota: int = 100,
         bans_elsewhere: bool = False,
         listen_dsn: str | None = None,
+        replica_dsn: str | None = None,
         reactor: Any = None,
     ) -> None:
         """Take a libpq connection string; times are in seconds.
 
-        ``listen_dsn`` is that of the connection that listens, where ``dsn`` leads to a pooler.
+        ``listen_dsn`` is that of the connection that listens, where ``dsn`` leads to a pooler; ``replica_dsn`` that of
+        a replica, from which messages are read where it has what sessions were told.
         ``bans_elsewhere``: somebody is going to say by :meth:`replace_bans` what is banned.
         """
         if reactor is None:
             from twisted.internet import reactor
         psycopg2.extras.register_uuid()
         dsn = watched(dsn)
-        MessageReader.__init__(self, Pool(dsn, pool_size, statement_timeout, acquire_timeout, reactor), reactor)
+        pool, replica = Pool(dsn, pool_size, statement_timeout, acquire_timeout, reactor), None
+        if replica_dsn is not None:
+            replica = Replica(watched(replica_dsn), pool, pool_size, lambda: self._listener.listening, reactor)
+        MessageReader.__init__(self, pool, reactor, replica)
         MailboxWriter.__init__(self, folder_quota, address_quota)
         self._bans_elsewhere = bans_elsewhere
         self._observers: list[Observer] = []
@@ -97,10 +103,14 @@ class PostgresStore(MessageReader, MailboxWriter):
             await self.pool.stop()
             raise
         self._listener.start()
+        if self.replica is not None:
+            self.replica.start()
 
     async def stop(self) -> None:
         """Disconnect; see the interface."""
         self._listener.stop()
+        if self.replica is not None:
+            await self.replica.stop()
         await self.pool.stop()
 
     @property
@@ -144,6 +154,8 @@ class PostgresStore(MessageReader, MailboxWriter):
         self._observers.append(observer)
 
     def _tell(self, mailboxes: Collection[int] | None) -> None:
+        if self.replica is not None:
+            self.replica.positions.forget(mailboxes)
         for observer in self._observers:
             observer(mailboxes)
 
@@ -226,7 +238,10 @@ class PostgresStore(MessageReader, MailboxWriter):
     async def refresh(self, mailbox: MailboxRef) -> MailboxHead | None:
         """Take in what has happened; see the interface."""
         rows = await self.pool.query(sql.REFRESH, (mailbox.user_id, mailbox.id), repeatable=True)
-        return MailboxHead(*rows[0]) if rows else None
+        head = MailboxHead(*rows[0]) if rows else None
+        if self.replica is not None:
+            self.replica.positions.told(mailbox, head)
+        return head
 
     async def changes(self, mailbox: MailboxRef, since: int, after_uid: int, limit: int) -> Sequence[MessageState]:
         """Return a page of changed messages; see the interface."""
@@ -261,6 +276,14 @@ class PostgresStore(MessageReader, MailboxWriter):
         ((messages, unseen, deleted, recent),) = await self.pool.query(sql.COUNTS, key, repeatable=True)
         size = await self.total_size(mailbox) if with_size else None
         return StatusCounts(head, messages, unseen, deleted, recent, size)
+
+    async def delete_address(self, user_id: UUID, address: str) -> None:
+        """Give an address back; see the interface. A replica has it for a moment longer."""
+        try:
+            await super().delete_address(user_id, address)
+        finally:
+            if self.replica is not None:
+                self.replica.positions.forget()
 
     # -- changes by clients -------------------------------------------------------------------------------------------
 

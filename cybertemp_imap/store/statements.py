@@ -240,6 +240,19 @@ MOVE = "SELECT uid, new_uid FROM imap.move(%s, %s, %s::bigint[], %s)"
 
 LISTEN = "LISTEN cybertemp_imap"
 
+# -- replicas ---------------------------------------------------------------------------------------------------------
+
+# Of the database, whatever server it is on: a copy of all files has the same.
+SYSTEM = """
+    SELECT c.system_identifier || '/' || d.oid
+    FROM pg_control_system() c, pg_database d WHERE d.datname = current_database()
+"""
+
+WRITTEN = "SELECT pg_current_wal_insert_lsn()::text"
+
+# Comes before what is read.
+REPLAYED = "SELECT imap.require_replayed(%s::pg_lsn); "
+
 # -- mail from elsewhere ----------------------------------------------------------------------------------------------
 
 RECEIVE = """

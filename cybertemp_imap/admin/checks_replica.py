@@ -1,0 +1,52 @@
+"""Checks of ``doctor``: the replica that messages may be read from."""
+
+from __future__ import annotations
+
+import psycopg2
+
+from cybertemp_imap.admin import statements as sql
+from cybertemp_imap.admin.findings import OK, WARNING, Finding, Findings, Patient
+from cybertemp_imap.admin.work import first_line
+from cybertemp_imap.operator_error import OperatorError
+from cybertemp_imap.store.connection import connect, describe
+from cybertemp_imap.store.statements import SYSTEM
+
+VARIABLE = "IMAP_REPLICA_URL"
+
+BEHIND_SECONDS = 10.0
+"""A replica that is further behind is hardly ever read from."""
+
+
+def check_replica(patient: Patient) -> Findings:
+    """Look at whether it is one of this database, and how far behind; none of it keeps the server from serving."""
+    dsn = patient.work.settings.replica_url
+    if dsn is None:
+        return []
+    try:
+        connection = connect(dsn)
+    except OperatorError as error:
+        return [Finding("replica", WARNING, str(error).replace("DATABASE_URL", VARIABLE))]
+    try:
+        with connection, connection.cursor() as cursor:
+            cursor.execute(SYSTEM)
+            (system,) = cursor.fetchone()
+            cursor.execute(sql.REPLICA)
+            in_recovery, behind = cursor.fetchone()
+    except psycopg2.Error as error:
+        return [Finding("replica", WARNING, first_line(error), "the server reads from the primary until it answers")]
+    finally:
+        connection.close()
+    if [(system,)] != patient.work.query(SYSTEM):
+        told = f"{describe(dsn)} is not a copy of the database of DATABASE_URL"
+        return [Finding("replica", WARNING, told, f"have {VARIABLE} lead to a standby of it, and the same database")]
+    return [_state(describe(dsn), in_recovery, behind)]
+
+
+def _state(where: str, in_recovery: bool, behind: float) -> Finding:
+    if not in_recovery:
+        told = f"{where} is a primary, so nothing is read from it"
+        return Finding("replica", WARNING, told, f"have {VARIABLE} lead to a standby, or remove it")
+    if behind > BEHIND_SECONDS:
+        told = f"{where} is {behind:.0f} s behind the primary, so little is read from it"
+        return Finding("replica", WARNING, told, "look at its load, and at pg_stat_replication on the primary")
+    return Finding("replica", OK, f"{where} follows")
