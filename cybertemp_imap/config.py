@@ -20,6 +20,7 @@ from dotenv.parser import parse_stream
 from cybertemp_imap import config_values as forms
 from cybertemp_imap.config_values import Address
 from cybertemp_imap.operator_error import OperatorError
+from cybertemp_imap.protocol.tokens import MAX_DEPTH
 from cybertemp_imap.supabase.project import project_url, service_key
 
 #: Read where it exists, unless another file is named.
@@ -132,6 +133,9 @@ class Settings:
 
     #: One message that a client appends.
     append_limit: int = _setting("IMAP_APPEND_LIMIT", forms.whole(65536, 1024 * _MEBIBYTE), 25 * _MEBIBYTE)
+
+    #: How deep parentheses, OR and NOT may lie in each other in SEARCH.
+    search_depth: int = _setting("IMAP_SEARCH_DEPTH", forms.whole(1, MAX_DEPTH), MAX_DEPTH)
 
     #: Addresses a user may have.
     address_quota: int = _setting("IMAP_ADDRESS_QUOTA", forms.whole(1, 1_000_000), 100)

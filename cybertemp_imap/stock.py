@@ -13,9 +13,9 @@ from typing import Any
 
 from twisted.mail.imap4 import IllegalQueryError
 
-from cybertemp_imap.protocol.grammar.search import MAX_DEPTH, search
+from cybertemp_imap.protocol.grammar.search import search
 from cybertemp_imap.protocol.search_key import SearchKey
-from cybertemp_imap.protocol.tokens import SyntaxFault, Tokens
+from cybertemp_imap.protocol.tokens import MAX_DEPTH, SyntaxFault, Tokens
 
 STRINGS: dict[bytes, int] = {
     b"BCC": 1,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from cybertemp_imap.protocol.limits import Limits
 from test.wire import TOKEN, USER, Client, WireTestCase
 
 
@@ -52,6 +53,17 @@ class SizeTests(WireTestCase):
         many = b"SEARCH" + (b" TEXT {65536+}\r\n" + b"x" * 65536) * 17
         self.assertStatus(client.command(many), "NO", "TOOBIG")
         client.ok("NOOP")
+
+    def test_search_depth(self) -> None:
+        """100 levels of search keys, or as many as are set; more are BAD, also in a line that is read in a thread."""
+        client = self.wire.session("INBOX")
+        client.ok("SEARCH " + "(" * 100 + "SEEN" + ")" * 100)
+        for key in ("NOT " * 101 + "SEEN", "OR SEEN " * 5000 + "SEEN"):
+            self.assertEqual(client.command("SEARCH " + key).tagged.text, b"Search keys are nested too deeply")
+        self.wire.factory.limits = Limits(search_depth=2)
+        client = self.wire.session("INBOX")
+        client.ok("SEARCH NOT NOT SEEN")
+        self.assertStatus(client.command("SEARCH NOT NOT NOT SEEN"), "BAD")
 
     def test_impossible_literals(self) -> None:
         """A size of any number of digits is refused; one too large to be skipped ends the connection."""

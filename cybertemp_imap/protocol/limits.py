@@ -21,6 +21,9 @@ class Limits:
     append_limit: int = 25 * 1024 * 1024
     """Octets of one message that APPEND takes."""
 
+    search_depth: int = 100
+    """How deep search keys may lie in each other."""
+
     login_timeout: float = 60.0
     """From the connection to a login, however busy the client is."""
     idle_timeout: float = 1800.0

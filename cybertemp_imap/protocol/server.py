@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from twisted.cred.portal import Portal
@@ -178,10 +179,11 @@ class ImapServer(Connection):
 
     async def _parsed(self, data: bytes, streamed: tuple[tuple[int, int], ...]) -> tuple[bytes, Command]:
         """Read a command as :func:`parse_command` does, in a thread when it is long."""
+        depth = self.limits.search_depth
         if len(data) < LONG:
-            return parse_command(data, streamed)
-        pool = self.reactor.getThreadPool()
-        parsed: tuple[bytes, Command] = await deferToThreadPool(self.reactor, pool, parse_command, data, streamed)
+            return parse_command(data, streamed, depth)
+        read = partial(parse_command, data, streamed, depth)
+        parsed: tuple[bytes, Command] = await deferToThreadPool(self.reactor, self.reactor.getThreadPool(), read)
         return parsed
 
     def lookupCommand(self, cmd: bytes | str) -> CommandRule | None:

@@ -34,6 +34,10 @@ TAG_AND_NAME = re.compile(rb'([^\x00-\x20(){%*"\\+\x7f-\xff]++)(?: ([^\x00-\x20(
 """A tag and, where there is one, the command's name; a tag is of ASTRING-CHAR without ``+``."""
 
 
+MAX_DEPTH = 100
+"""How deep search keys may lie in each other: all who walk them afterwards do so on the call stack."""
+
+
 class SyntaxFault(ValueError):
     """The command breaks the grammar; ``text`` is fixed and fit for a BAD answer, ``tag`` is known once read."""
 
@@ -55,13 +59,17 @@ def is_utf8(octets: bytes) -> bool:
 class Tokens:
     """The octets of one command and the position reached.
 
-    ``streamed`` names the literals whose octets are not in ``data``: where each would begin, and its size.
+    ``streamed`` names the literals whose octets are not in ``data``: where each would begin, and its size. ``depth`` is
+    how deep search keys may lie in each other, at most :data:`MAX_DEPTH`.
     """
 
-    __slots__ = ("data", "pos", "streamed")
+    __slots__ = ("data", "depth", "pos", "streamed")
 
-    def __init__(self, data: bytes, pos: int = 0, streamed: tuple[tuple[int, int], ...] = ()) -> None:
+    def __init__(
+        self, data: bytes, pos: int = 0, streamed: tuple[tuple[int, int], ...] = (), depth: int = MAX_DEPTH
+    ) -> None:
         self.data = data
+        self.depth = depth
         self.pos = pos
         self.streamed = dict(streamed) if streamed else None
 

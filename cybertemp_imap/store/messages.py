@@ -34,6 +34,9 @@ PAGE_ROWS = 200
 BIG = 1 << 17
 """Octets of a row above which it is rendered in a thread: about what takes a slice of the reactor's time."""
 
+ADDRESS_OCTETS = 50
+"""What an address in a row counts as."""
+
 
 class MessageReader:
     """The part of the PostgreSQL store that reads messages."""
@@ -87,7 +90,7 @@ class MessageReader:
         result = []
         pace = Pace(self._reactor)
         for row in await self._rows(mailbox, uids):
-            result.append((row[0], await self._work(render, email_row(row), weight(row))))
+            result.append((row[0], await self._work(render, row)))
             await pace.breathe()
         return result
 
@@ -185,7 +188,7 @@ class MessageReader:
             rows = await self._rows(mailbox, page)
             fresh: list[tuple[Any, Rendition]] = []
             for row in rows:
-                rendition = await self._work(rendition_of, email_row(row), weight(row))
+                rendition = await self._work(rendition_of, row)
                 made[row[0]] = rendition
                 fresh.append((row[1], rendition))
                 await pace.breathe()
@@ -212,11 +215,12 @@ class MessageReader:
             repeatable=True,
         )
 
-    async def _work(self, function: Callable[[EmailRow], T], row: EmailRow, octets: int) -> T:
-        """Call a pure function on a row, in a thread when the row is big."""
-        if octets < BIG:
-            return function(row)
-        result: T = await deferToThreadPool(self._reactor, self._reactor.getThreadPool(), function, row)
+    async def _work(self, function: Callable[[EmailRow], T], row: Row) -> T:
+        """Call a pure function on a row from the ROWS statements, in a thread when the row is big."""
+        if weight(row) < BIG:
+            return function(email_row(row))
+        pool = self._reactor.getThreadPool()
+        result: T = await deferToThreadPool(self._reactor, pool, lambda: function(email_row(row)))
         return result
 
 
@@ -265,7 +269,9 @@ def email_row(row: Row) -> EmailRow:
 
 def weight(row: Row) -> int:
     """Return about how many octets a row from the ROWS statements holds."""
-    return sum(len(column) for column in (row[6], row[7], row[12]) if column is not None)
+    _, _, _, _, _, subject, body, html, from_addr, to_addrs, _, _, source, _ = row
+    octets = sum(len(column) for column in (subject, body, html, from_addr, source) if column is not None)
+    return octets + ADDRESS_OCTETS * len(to_addrs or ())
 
 
 def pages(weights: Sequence[tuple[int, int]]) -> Iterator[list[int]]:

@@ -11,7 +11,7 @@ from functools import partial
 from cybertemp_imap.protocol import command
 from cybertemp_imap.protocol.command import Command
 from cybertemp_imap.protocol.grammar import append, change, fetch, listing, login, mailbox, search
-from cybertemp_imap.protocol.tokens import TAG_AND_NAME, SyntaxFault, Tokens
+from cybertemp_imap.protocol.tokens import MAX_DEPTH, TAG_AND_NAME, SyntaxFault, Tokens
 
 ReadArguments = Callable[[Tokens], Command]
 """Reads what follows a command's name, from the space on; what may follow that is spaces alone."""
@@ -37,7 +37,9 @@ def parse_tag(data: bytes) -> tuple[bytes, bytes, int] | None:
     return match.group(1), match.group(2).upper(), match.end()
 
 
-def parse_command(data: bytes, streamed: tuple[tuple[int, int], ...] = ()) -> tuple[bytes, Command]:
+def parse_command(
+    data: bytes, streamed: tuple[tuple[int, int], ...] = (), search_depth: int = MAX_DEPTH
+) -> tuple[bytes, Command]:
     """Read a whole command as the reader gives it.
 
     Raises SyntaxFault, with the tag if there is one, and UnknownCommand.
@@ -48,7 +50,7 @@ def parse_command(data: bytes, streamed: tuple[tuple[int, int], ...] = ()) -> tu
     tag, name = match.groups()
     if name is None:
         raise SyntaxFault("A tag is followed by a command", _whole(data, tag))
-    tokens = Tokens(data, match.end(), streamed)
+    tokens = Tokens(data, match.end(), streamed, search_depth)
     try:
         name = name.upper()
         read = COMMANDS.get(name)

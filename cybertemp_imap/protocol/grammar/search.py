@@ -1,7 +1,7 @@
 """SEARCH and UID SEARCH (RFC 9051 section 6.4.4; RFC 3501, 5032, 5182, 7162, 8474, 8514).
 
-Keys nest, and the nesting is kept on a list of frames and not on the call stack; MAX_DEPTH bounds it for all who walk
-the keys afterwards.
+Keys nest, and the nesting is kept on a list of frames and not on the call stack; it is bounded for all who walk the
+keys afterwards.
 """
 
 from __future__ import annotations
@@ -14,9 +14,6 @@ from cybertemp_imap.protocol.command import Search
 from cybertemp_imap.protocol.grammar.searchkey import KEYS
 from cybertemp_imap.protocol.search_key import KeyAnd, KeyNot, KeyOr, KeySequence, SearchKey
 from cybertemp_imap.protocol.tokens import Tokens
-
-MAX_DEPTH = 100
-"""How deep parentheses, OR and NOT may lie in each other."""
 
 MAX_KEYS = 4_000
 """How many keys a command may have: answering a key takes time even where no message is looked at."""
@@ -117,7 +114,7 @@ def _begin(tokens: Tokens, frames: list[_Frame]) -> SearchKey | None:
             return _leaf(tokens, name)
         kind = prefix
         tokens.space()
-    if len(frames) > MAX_DEPTH:
+    if len(frames) > tokens.depth:
         tokens.fail("Search keys are nested too deeply")
     frames.append(_Frame(kind))
     return None
