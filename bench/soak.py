@@ -17,10 +17,12 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import closing, suppress
 from pathlib import Path
 from threading import Event, Thread
 from typing import Any
 
+import psycopg2
 from psycopg2.extras import register_uuid
 
 from bench import machine
@@ -34,6 +36,10 @@ from test.mortal_postgres import MortalPostgres
 SESSIONS_PER_ACCOUNT = 10
 ABSENCE = (0.5, 3.0)
 """Seconds for which a fault lasts, chosen by chance."""
+
+
+MANY_CONNECTIONS = 1000
+"""More than PostgreSQL allows."""
 
 
 class Faults:
@@ -52,6 +58,9 @@ class Faults:
             "PostgreSQL frozen": lambda: self._during(postgres.freeze, postgres.thaw),
             "PostgreSQL killed": lambda: self._during(postgres.kill, postgres.start_again),
             "PostgreSQL restarted": lambda: self._during(postgres.stop, postgres.start_again),
+            "process crashed": postgres.crash,
+            "everything locked": self._lock,
+            "no connections left": self._use_up,
         }
 
     def _during(self, begin: Callable[[], None], end: Callable[[], None]) -> None:
@@ -66,6 +75,23 @@ class Faults:
 
     def _terminate(self) -> None:
         self._postgres.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()")
+
+    def _lock(self) -> None:
+        with closing(psycopg2.connect(self._postgres.dsn)) as connection:
+            connection.cursor().execute("LOCK TABLE emails, imap.message, imap.mailbox")
+            time.sleep(self._chance.uniform(*ABSENCE))
+
+    def _use_up(self) -> None:
+        """Let other programs have all the connections."""
+        taken: list[Any] = []
+        self._proxy.shut()
+        with suppress(psycopg2.OperationalError):
+            while len(taken) < MANY_CONNECTIONS:
+                taken.append(psycopg2.connect(self._postgres.dsn))
+        self._proxy.unshut()
+        time.sleep(self._chance.uniform(*ABSENCE))
+        for connection in taken:
+            connection.close()
 
 
 class Soak:
