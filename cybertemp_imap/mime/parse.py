@@ -283,8 +283,8 @@ class _Scanner:
 
 def _common_prefix(texts: Collection[bytes]) -> bytes:
     """What all of ``texts`` begin with; nothing where there are none."""
-    if not texts:
-        return b""
+    if len(texts) < 2:
+        return next(iter(texts), b"")
     first, last = min(texts), max(texts)
     size = next((at for at in range(len(first)) if last[at : at + 1] != first[at : at + 1]), len(first))
     return first[:size]

@@ -86,10 +86,15 @@ def _content(row: EmailRow, has_html: bool) -> bytes:
 
 def _text_part(subtype: str, text: str) -> bytes:
     """The content fields, the empty line and the encoded body of one text; its last line is ended."""
-    text = without_surrogates(text).replace("\r\n", "\n").replace("\r", "\n").replace("\n", "\r\n")
-    if text and not text.endswith("\r\n"):
-        text += "\r\n"
-    encoding, body = encode_text(text.encode())
+    try:
+        data = text.encode()
+    except UnicodeEncodeError:
+        data = without_surrogates(text).encode()
+    if b"\r" in data:
+        data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    if data and not data.endswith(b"\n"):
+        data += b"\n"
+    encoding, body = encode_text(data.replace(b"\n", b"\r\n"))
     return b"Content-Type: text/%b; charset=utf-8\r\nContent-Transfer-Encoding: %b\r\n\r\n%b" % (
         subtype.encode(),
         encoding,
@@ -99,7 +104,9 @@ def _text_part(subtype: str, text: str) -> bytes:
 
 def _boundary(row: EmailRow, *parts: bytes) -> bytes:
     """A boundary that occurs in none of ``parts``, made from them and the row so that nobody can foresee it."""
-    digest = hashlib.sha256(row.id.bytes + b"".join(parts))
+    digest = hashlib.sha256(row.id.bytes)
+    for part in parts:
+        digest.update(part)
     while True:
         boundary = b"=_" + digest.hexdigest()[:32].encode()
         if not any(boundary in part for part in parts):

@@ -21,6 +21,8 @@ _TRAILING_SPACE = re.compile(rb"(?<![ \t])[ \t]++(?=\r?\n|\Z)")
 
 _LITERAL = bytes(octet for octet in range(0x20, 0x7F) if octet != 0x3D) + b"\t\r\n"
 _LINE = 76
+_LONGEST = 998
+"""Octets of a line without its end (RFC 5322 section 2.1.1)."""
 
 
 def decode_transfer(data: bytes, encoding: bytes) -> bytes | None:
@@ -60,7 +62,7 @@ def encode_text(data: bytes) -> tuple[bytes, bytes]:
 
     7bit where it fits, else the shorter of quoted-printable and base64.
     """
-    if data.isascii() and b"\0" not in data and _longest_line(data) <= 998:
+    if data.isascii() and b"\0" not in data and _fits(data):
         return b"7bit", data
     unsafe = len(data.translate(None, _LITERAL))
     if 3 * unsafe + (len(data) - unsafe) <= len(data) * 4 // 3:
@@ -68,9 +70,15 @@ def encode_text(data: bytes) -> tuple[bytes, bytes]:
     return b"base64", base64.encodebytes(data).replace(b"\n", b"\r\n")
 
 
-def _longest_line(data: bytes) -> int:
-    """The length of the longest line, its end not counted."""
-    return max(map(len, data.split(b"\r\n")))
+def _fits(data: bytes) -> bool:
+    """Whether no line is too long; of as many lines as fit into one, only the last end is looked for."""
+    at = 0
+    while len(data) - at > _LONGEST:
+        end = data.rfind(b"\r\n", at, at + _LONGEST + 2)
+        if end < 0:
+            return False
+        at = end + 2
+    return True
 
 
 def _quoted_printable(data: bytes) -> bytes:
@@ -81,20 +89,18 @@ def _quoted_printable(data: bytes) -> bytes:
     escaped = escaped.replace(b" \r\n", b"=20\r\n").replace(b"\t\r\n", b"=09\r\n")
     if escaped.endswith((b" ", b"\t")):
         escaped = escaped[:-1] + b"=%02X" % escaped[-1]
-    return b"\r\n".join(line if len(line) <= _LINE else b"=\r\n".join(_pieces(line)) for line in escaped.split(b"\r\n"))
+    return b"\r\n".join([line if len(line) <= _LINE else _broken(line) for line in escaped.split(b"\r\n")])
 
 
-def _pieces(line: bytes) -> list[bytes]:
-    """A long quoted-printable line cut so that each piece has room for a soft line break and no ``=XX`` is divided."""
+def _broken(line: bytes) -> bytes:
+    """A long quoted-printable line with soft line breaks, so that no ``=XX`` is divided."""
     pieces = []
-    at = 0
-    while len(line) - at > _LINE:
+    at, size = 0, len(line)
+    while size - at > _LINE:
         end = at + _LINE - 1
-        if line[end - 1] == 0x3D:
-            end -= 1
-        elif line[end - 2] == 0x3D:
-            end -= 2
+        if 0x3D in line[end - 2 : end]:
+            end -= 1 if line[end - 1] == 0x3D else 2
         pieces.append(line[at:end])
         at = end
     pieces.append(line[at:])
-    return pieces
+    return b"=\r\n".join(pieces)

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 NIL = b"NIL"
+
+SHORT = 40
+"""Octets of strings whose printed form is remembered: types, charsets, encodings and the like are few."""
 
 _QUOTABLE = re.compile(rb"[\t -~]{0,1000}+")
 
@@ -14,11 +18,18 @@ def string(value: bytes) -> bytes:
 
     NUL octets are dropped: neither form can hold one (RFC 9051 section 4.3.1).
     """
+    return _short(value) if len(value) <= SHORT else _string(value)
+
+
+def _string(value: bytes) -> bytes:
     if _QUOTABLE.fullmatch(value):
         if b"\\" in value or b'"' in value:
             value = value.replace(b"\\", b"\\\\").replace(b'"', b'\\"')
         return b'"' + value + b'"'
     return literal(value.replace(b"\0", b""))
+
+
+_short = lru_cache(maxsize=1024)(_string)
 
 
 def nstring(value: bytes | None) -> bytes:

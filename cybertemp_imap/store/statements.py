@@ -165,8 +165,8 @@ KEEP_RENDITIONS = """
     SELECT u.email_id, %s, u.size, u.envelope, u.body, u.body_structure, u.header
     FROM unnest(%s::uuid[], %s::bigint[], %s::text[], %s::text[], %s::text[], %s::bytea[])
          AS u (email_id, size, envelope, body, body_structure, header)
-    WHERE EXISTS (SELECT 1 FROM imap.held b JOIN imap.message m ON m.mailbox_id = b.id
-                  WHERE b.user_id = %s AND b.id = %s AND m.email_id = u.email_id)
+    CROSS JOIN (SELECT b.id FROM imap.held b WHERE b.user_id = %s AND b.id = %s OFFSET 0) b
+    WHERE EXISTS (SELECT 1 FROM imap.message m WHERE m.mailbox_id = b.id AND m.email_id = u.email_id)
     ORDER BY u.email_id
     ON CONFLICT (email_id) DO UPDATE SET
         version = excluded.version, size = excluded.size, envelope = excluded.envelope, body = excluded.body,
