@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from cybertemp_imap.mime.envelope import envelope
-from cybertemp_imap.mime.parse import parse
+from cybertemp_imap.mime.parse import Part, parse
 from cybertemp_imap.mime.render import RENDERER_VERSION
 from cybertemp_imap.mime.structure import body_structure
 
@@ -26,9 +26,12 @@ class Rendition:
     body_structure: bytes
 
 
-def make_rendition(message: bytes) -> Rendition:
-    """The rendition of a message. Pure, never raises, linear time: fit for a thread when the message is big."""
-    root = parse(message)
+def make_rendition(message: bytes, root: Part | None = None) -> Rendition:
+    """The rendition of a message; ``root``: its parts, where they are known.
+
+    Pure, never raises, linear time: fit for a thread when the message is big.
+    """
+    root = root or parse(message)
     header = message[: root.header_end]
     body, extended = body_structure(root, message)
     return Rendition(len(message), header, envelope(header), body, extended)

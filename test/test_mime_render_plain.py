@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import base64
+from dataclasses import replace
 
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from cybertemp_imap.mime.render import render
+from cybertemp_imap.mime.parse import parse
+from cybertemp_imap.mime.render import render, render_parsed
+from cybertemp_imap.mime.row import EmailRow
 from cybertemp_imap.mime.wire import string
+from test.test_mime_render import ROWS
 from test.wire import letter
 
 SAFE = frozenset(range(0x20, 0x7F)) - {0x3D} | {0x09}
@@ -67,6 +71,16 @@ class PlainTests(SynchronousTestCase):
         header, _, body = render(letter(body=text, html=None)).partition(b"\r\n\r\n")
         encoding = header.rpartition(b"Content-Transfer-Encoding: ")[2]
         self.assertEqual((encoding, body), plain_text(text))
+
+    @settings(deadline=None)
+    @given(ROWS)
+    def test_parts(self, row: EmailRow) -> None:
+        """The parts that are known from rendering are those that are found by parsing."""
+        message, root = render_parsed(row)
+        self.assertEqual((message, root), (render(row), parse(message)))
+        for other in (replace(row, source=message), replace(row, body=message.decode("latin-1"), html=None)):
+            message, root = render_parsed(other)
+            self.assertEqual((message, root), (render(other), parse(message)))
 
     @given(st.binary(max_size=60))
     def test_strings(self, value: bytes) -> None:

@@ -6,9 +6,12 @@ A change of any output needs a new :data:`RENDERER_VERSION`, and is best not mad
 from __future__ import annotations
 
 import hashlib
+from itertools import accumulate
+from typing import NamedTuple
 
 from cybertemp_imap.mime.charset import without_surrogates
 from cybertemp_imap.mime.compose import addr_spec, address_field, date_field, text_field
+from cybertemp_imap.mime.parse import Part, parse
 from cybertemp_imap.mime.row import EmailRow, internal_date
 from cybertemp_imap.mime.transfer import encode_text
 from cybertemp_imap.mime.whole import is_whole_message, whole_message
@@ -29,14 +32,105 @@ def render(row: EmailRow) -> bytes:
     The stored source where there is one; a fixed notice for an encrypted row; a body that is a whole message; else a
     message made of the row's text and HTML.
     """
+    ready = _ready(row)
+    return b"".join(_synthesized(row).pieces) if ready is None else ready
+
+
+def render_parsed(row: EmailRow) -> tuple[bytes, Part]:
+    """The message of ``row``, and what :func:`parse` makes of it; quicker than to parse it."""
+    ready = _ready(row)
+    if ready is not None:
+        return ready, parse(ready)
+    made = _synthesized(row)
+    return b"".join(made.pieces), made.root()
+
+
+def _ready(row: EmailRow) -> bytes | None:
+    """The message where it is one already, else None."""
     if row.source is not None:
         return row.source
-    if row.encrypted:
-        return _header(row, ENCRYPTED_SUBJECT) + _text_part("plain", ENCRYPTED_TEXT)
-    has_html = bool(row.html and row.html.strip())
-    if row.body and is_whole_message(row.body, has_html):
+    if row.body and not row.encrypted and is_whole_message(row.body, _has_html(row)):
         return whole_message(row.body)
-    return _header(row, row.subject or "") + _content(row, has_html)
+    return None
+
+
+def _has_html(row: EmailRow) -> bool:
+    return bool(row.html and row.html.strip())
+
+
+class _Text(NamedTuple):
+    """A text as a part: its content fields with the empty line, and its body, whose last line is ended."""
+
+    subtype: bytes
+    encoding: bytes
+    header: bytes
+    body: bytes
+
+    def part(self, begin: int, start: int) -> Part:
+        """What it is as a part whose header begins at one offset and its own fields at another."""
+        body = start + len(self.header)
+        end, lines = body + len(self.body), self.body.count(b"\n")
+        return Part(
+            begin,
+            body,
+            body,
+            end,
+            b"text",
+            self.subtype,
+            ((b"charset", b"utf-8"),),
+            encoding=self.encoding,
+            lines=lines,
+        )
+
+
+class _Made(NamedTuple):
+    """A synthesized message: the fields before those of its content, one or two texts, and the boundary of two."""
+
+    fields: bytes
+    texts: tuple[_Text, ...]
+    boundary: bytes
+
+    @property
+    def pieces(self) -> list[bytes]:
+        """The octets of the message."""
+        if not self.boundary:
+            (text,) = self.texts
+            return [self.fields, text.header, text.body]
+        plain, html = self.texts
+        mark = b"\r\n--" + self.boundary
+        content = b'Content-Type: multipart/alternative; boundary="%b"\r\n' % self.boundary
+        first, end = (mark, b"\r\n", plain.header, plain.body), (mark, b"\r\n", html.header, html.body, mark, b"--\r\n")
+        return [self.fields, content, *first, *end]
+
+    def root(self) -> Part:
+        """The parts of the message."""
+        if not self.boundary:
+            return self.texts[0].part(0, len(self.fields))
+        pieces = self.pieces
+        *_, size = accumulate(map(len, pieces))
+        header = len(self.fields) + len(pieces[1]) + 2
+        root = Part(0, header, header, size, b"multipart", b"alternative", ((b"boundary", self.boundary),))
+        start = header - 2
+        for text in self.texts:
+            start += len(self.boundary) + 6
+            root.children.append(text.part(start, start))
+            start = root.children[-1].body_end
+        # Besides those of the texts: of three delimiters, and of two headers of three lines each.
+        root.lines = 11 + sum(child.lines for child in root.children)
+        return root
+
+
+def _synthesized(row: EmailRow) -> _Made:
+    if row.encrypted:
+        return _Made(_header(row, ENCRYPTED_SUBJECT), (_text_part("plain", ENCRYPTED_TEXT),), b"")
+    fields, text = _header(row, row.subject or ""), row.body or ""
+    if not _has_html(row):
+        return _Made(fields, (_text_part("plain", text),), b"")
+    html = _text_part("html", row.html or "")
+    if not text.strip():
+        return _Made(fields, (html,), b"")
+    plain = _text_part("plain", text)
+    return _Made(fields, (plain, html), _boundary(row, *plain[2:], *html[2:]))
 
 
 def _header(row: EmailRow, subject: str) -> bytes:
@@ -68,24 +162,8 @@ def _domain(owner: str) -> bytes:
     return domain if not domain.startswith(b"[") else b"mail.invalid"
 
 
-def _content(row: EmailRow, has_html: bool) -> bytes:
-    """The content fields, the empty line and the body of a synthesized message."""
-    text = row.body or ""
-    if not has_html:
-        return _text_part("plain", text)
-    html = _text_part("html", row.html or "")
-    if not text.strip():
-        return html
-    plain = _text_part("plain", text)
-    boundary = _boundary(row, plain, html)
-    return (
-        b'Content-Type: multipart/alternative; boundary="%(b)b"\r\n'
-        b"\r\n--%(b)b\r\n%(plain)b\r\n--%(b)b\r\n%(html)b\r\n--%(b)b--\r\n"
-    ) % {b"b": boundary, b"plain": plain, b"html": html}
-
-
-def _text_part(subtype: str, text: str) -> bytes:
-    """The content fields, the empty line and the encoded body of one text; its last line is ended."""
+def _text_part(subtype: str, text: str) -> _Text:
+    """One text, encoded."""
     try:
         data = text.encode()
     except UnicodeEncodeError:
@@ -95,11 +173,8 @@ def _text_part(subtype: str, text: str) -> bytes:
     if data and not data.endswith(b"\n"):
         data += b"\n"
     encoding, body = encode_text(data.replace(b"\n", b"\r\n"))
-    return b"Content-Type: text/%b; charset=utf-8\r\nContent-Transfer-Encoding: %b\r\n\r\n%b" % (
-        subtype.encode(),
-        encoding,
-        body,
-    )
+    header = b"Content-Type: text/%b; charset=utf-8\r\nContent-Transfer-Encoding: %b\r\n\r\n"
+    return _Text(subtype.encode(), encoding, header % (subtype.encode(), encoding), body)
 
 
 def _boundary(row: EmailRow, *parts: bytes) -> bytes:

@@ -14,7 +14,7 @@ from uuid import UUID
 from twisted.internet.threads import deferToThreadPool
 
 from cybertemp_imap.mime.letter import Letter
-from cybertemp_imap.mime.render import render
+from cybertemp_imap.mime.render import render, render_parsed
 from cybertemp_imap.mime.row import EmailRow
 from cybertemp_imap.pace import Pace
 from cybertemp_imap.rendition import RENDITION_VERSION, Rendition, make_rendition
@@ -230,7 +230,7 @@ def _columns(rendition: Rendition) -> tuple[int, bytes, bytes, bytes]:
 
 def rendition_of(row: EmailRow) -> Rendition:
     """Render a row and compute what is kept of it."""
-    return make_rendition(render(row))
+    return make_rendition(*render_parsed(row))
 
 
 def email_row(row: Row) -> EmailRow:
