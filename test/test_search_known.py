@@ -84,7 +84,7 @@ class KnownTests(unittest.TestCase):
         """The header fields that clients ask about one after the other are read together."""
         box = await box_of(MAILS)
         await box.search(b"SUBJECT 1")
-        self.assertEqual(await box.search(b"FROM sender2 SENTSINCE 5-Feb-2024"), [5, 8])
+        self.assertEqual(await box.search(b"FROM sender2 NOT SUBJECT 2"), [5, 8])
         self.assertEqual(box.store.calls, {"headers": 1})
 
     async def test_new_messages(self) -> None:
@@ -203,7 +203,7 @@ class BoundsTests(unittest.TestCase):
 
     async def test_memory(self) -> None:
         """Beyond the bound what was not searched for longest is forgotten; one mailbox alone learns no more."""
-        shelf = Shelf(memory=1_500)
+        shelf = Shelf(memory=900)
         first = await opened_again(await box_of(MAILS), shelf)
         second = await opened_again(await box_of(MAILS), shelf)
         for box in (first, second, second, first, first):

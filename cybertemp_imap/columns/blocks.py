@@ -33,7 +33,8 @@ _ENTRY = 12
 class Block:
     """Some messages of a column, in the order in which they came to be known.
 
-    ``low`` and ``high`` are the least and the greatest of their UIDs; they are all those between where it is ``dense``.
+    ``low`` and ``high`` are the least and the greatest of their UIDs, 0 where there are none; they are all those
+    between where it is ``dense``.
     """
 
     __slots__ = ("dense", "high", "low", "uids")
@@ -45,10 +46,12 @@ class Block:
 
     def add(self, uid: int) -> None:
         """Add a message."""
-        if not self.uids:
+        if not self.low:
             self.low = self.high = uid
+        elif uid == self.high + 1:
+            self.high = uid
         else:
-            self.dense = self.dense and uid == self.high + 1
+            self.dense = False
             self.low, self.high = min(self.low, uid), max(self.high, uid)
         self.uids.append(uid)
 
@@ -124,6 +127,7 @@ class Strings:
     def __init__(self) -> None:
         self.blocks: list[StringBlock] = []
         self.count = 0
+        self._last = StringBlock()
         self._text = 0
 
     @property
@@ -133,17 +137,20 @@ class Strings:
 
     def learn(self, uid: int, texts: Iterable[str]) -> None:
         """Take note of a message's texts."""
-        if not self.blocks or len(self.blocks[-1].uids) >= ROWS or len(self.blocks[-1].data) >= OCTETS:
-            self.blocks.append(StringBlock())
-        block = self.blocks[-1]
+        block = self._last
         before = len(block.data)
+        if before >= OCTETS or len(block.uids) >= ROWS:
+            block, before = StringBlock(), 0
+        if not block.uids:
+            self.blocks.append(block)
+            self._last = block
         block.add(uid)
         block.starts.append(before)
         for text in texts:
-            block.data += text.encode("utf-8", "surrogatepass")
-            block.data += END
+            octets = text.encode("utf-8", "surrogatepass") + END
+            block.data += octets
+            self._text += len(octets)
         self.count += 1
-        self._text += len(block.data) - before
 
     async def find(self, needle: bytes, concerns: Concerns, pace: Pace) -> Outcome:
         """Find the messages in one of whose texts a needle is; the empty one is in every text."""

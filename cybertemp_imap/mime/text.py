@@ -73,23 +73,28 @@ def preview(message: bytes, root: Part, limit: int = 200) -> str:
 def sent_date(header: bytes) -> date | None:
     """The day in the Date field as it is written there, time and zone disregarded; None where there is none."""
     for _, raw in pick(header, _DATE_FIELD):
-        value = unfold(raw)[:200]
-        if match := _DAY_FIRST.search(value):
-            day, month, year = int(match[1]), _MONTHS.index(match[2][:3].lower().decode()) + 1, int(match[3])
-        elif match := _MONTH_FIRST.search(value):
-            day, month, year = int(match[2]), _MONTHS.index(match[1][:3].lower().decode()) + 1, int(match[3])
-        elif match := _YEAR_FIRST.search(value):
-            year, month, day = int(match[1]), int(match[2]), int(match[3])
-        else:
-            return None
-        if year < 1000:
-            # RFC 5322 section 4.3: two digits up to 49 are of this century, three digits count from 1900.
-            year += 2000 if year < 50 else 1900
-        try:
-            return date(year, month, day)
-        except ValueError:
-            return None
+        return sent_day(raw)
     return None
+
+
+def sent_day(raw: bytes) -> date | None:
+    """The day in the raw value of a Date field; see :func:`sent_date`."""
+    value = unfold(raw)[:200]
+    if match := _DAY_FIRST.search(value):
+        day, month, year = int(match[1]), _MONTHS.index(match[2][:3].lower().decode()) + 1, int(match[3])
+    elif match := _MONTH_FIRST.search(value):
+        day, month, year = int(match[2]), _MONTHS.index(match[1][:3].lower().decode()) + 1, int(match[3])
+    elif match := _YEAR_FIRST.search(value):
+        year, month, day = int(match[1]), int(match[2]), int(match[3])
+    else:
+        return None
+    if year < 1000:
+        # RFC 5322 section 4.3: two digits up to 49 are of this century, three digits count from 1900.
+        year += 2000 if year < 50 else 1900
+    try:
+        return date(year, month, day)
+    except ValueError:
+        return None
 
 
 def _leaves(part: Part) -> Iterator[Part]:

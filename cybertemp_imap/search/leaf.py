@@ -41,6 +41,7 @@ from cybertemp_imap.protocol.sequence import positions
 from cybertemp_imap.search.chunk import Chunk
 from cybertemp_imap.search.folding import needle_of
 from cybertemp_imap.search.recall import (
+    DATE,
     DAY,
     INTERNAL,
     SAVED,
@@ -181,7 +182,7 @@ def _date(key: KeyDate, scope: Scope) -> Leaf:
         def sent(header: HeaderText) -> bool:
             return header.sent_day is not None and compare(header.sent_day, day)
 
-        return RecordLeaf(Tier.HEADER, sent, OfNumber(SENT, _within(key.order, day.toordinal(), 1, least=1)))
+        return RecordLeaf(Tier.HEADER, sent, OfNumber(SENT, _within(key.order, day.toordinal(), 1, least=1)), DATE)
     saved = key.field is DateField.SAVED
 
     def dated(dates: Dates) -> bool:

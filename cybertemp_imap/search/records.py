@@ -9,7 +9,7 @@ from functools import cached_property
 
 from cybertemp_imap.mime.header import decode_words, field_pattern, fields, pick, unfold
 from cybertemp_imap.mime.letter import Letter
-from cybertemp_imap.mime.text import sent_date
+from cybertemp_imap.mime.text import sent_day
 from cybertemp_imap.search.folding import fold
 
 FEW_FIELDS = 8
@@ -55,8 +55,11 @@ class FieldReader:
         return found
 
 
+_NONE: list[str] = []
+
+
 class HeaderText:
-    """The header of a message."""
+    """The header of a message, of which those fields are known that its reader reads."""
 
     def __init__(self, header: bytes, reader: FieldReader) -> None:
         self._header = header
@@ -69,14 +72,17 @@ class HeaderText:
 
     @cached_property
     def sent_day(self) -> date | None:
-        """The day in the Date field as its sender wrote it, or None."""
-        return sent_date(self._header)
+        """The day in the Date field as its sender wrote it, or None; the reader has to read that field."""
+        dates = self._raw.get(b"date")
+        return sent_day(dates[0]) if dates else None
 
     def texts(self, name: bytes) -> list[str]:
         """Return the values of the fields of a name, decoded and folded."""
         texts = self._texts.get(name)
         if texts is None:
-            texts = self._texts[name] = [fold(decode_words(unfold(value))) for value in self._raw.get(name, ())]
+            values = self._raw.get(name)
+            texts = [fold(decode_words(unfold(value))) for value in values] if values else _NONE
+            self._texts[name] = texts
         return texts
 
 

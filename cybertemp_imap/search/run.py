@@ -124,26 +124,25 @@ class _Search:
             for reading in readings:
                 place = places[reading.uid]
                 gone.discard(place)
-                await self._look(reading, place, questions, noting)
-                await self._pace.breathe()
+                asking = [question for question in questions if question.asked >> place & 1]
+                if reading.octets > BIG:
+                    pool = self._reactor.getThreadPool()
+                    looked = deferToThreadPool(self._reactor, pool, _look, reading, place, asking, noting)
+                    matching, values = await looked
+                else:
+                    matching, values = _look(reading, place, asking, noting)
+                noting.keep(reading.uid, values)
+                for question in matching:
+                    question.found.append(place)
+                if self._pace.spent:
+                    await self._pace.breathe()
         self._notes.learnt()
         for question in questions:
             answers.answer(question.index, question.asked, bits_of(question.found, chunk.size))
         answers.present &= ~bits_of(gone, chunk.size)
 
-    async def _look(self, reading: Reading, place: int, questions: Sequence[_Question], noting: Noting) -> None:
-        """Ask about one message, whose place in the chunk is given."""
-        bit = 1 << place
-        asking = [question for question in questions if question.asked & bit]
 
-        def look() -> tuple[list[_Question], Values]:
-            matching = [question for question in asking if question.matches(reading.record)]
-            return matching, noting.values(place, reading.record)
-
-        if reading.octets > BIG:
-            matching, values = await deferToThreadPool(self._reactor, self._reactor.getThreadPool(), look)
-        else:
-            matching, values = look()
-        noting.keep(reading.uid, values)
-        for question in matching:
-            question.found.append(place)
+def _look(reading: Reading, place: int, asking: Sequence[_Question], noting: Noting) -> tuple[list[_Question], Values]:
+    """Ask about one message, whose place in the chunk is given; return what it matches, and what is to be noted."""
+    record = reading.record
+    return [question for question in asking if question.matches(record)], noting.values(place, record)
