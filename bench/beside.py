@@ -103,12 +103,16 @@ def _rows(plan: Plan, ours: Ours, servers: Sequence[Server], say: Say) -> dict[s
         except (AssertionError, OSError, Refused) as failed:
             plan.notes.append(f"{server.name}, checked: {failed}")
     profiles = []
-    for scenario in plan.rows():
-        say(scenario.title)
-        figures[scenario.key] = {server.name: Figure() for server in servers}
-        _row(plan, scenario, servers, figures[scenario.key])
-        if plan.profile:
-            profiles.append(profile(ours, scenario, ours.folder))
+    try:
+        for scenario in plan.rows():
+            say(scenario.title)
+            figures[scenario.key] = {server.name: Figure() for server in servers}
+            _row(plan, scenario, servers, figures[scenario.key])
+            if plan.profile:
+                profiles.append(profile(ours, scenario, ours.folder))
+    except SystemExit as stopped:
+        # What there is by then is worth keeping.
+        plan.notes.append(str(stopped))
     return {
         "database": ours.database.version(),
         "figures": {key: {name: figure.as_json() for name, figure in row.items()} for key, row in figures.items()},

@@ -1,6 +1,6 @@
 """Mailboxes that IMAP never saw: the first SELECT, and the first listing of envelopes, which renders every message.
 
-The first SEARCH TEXT comes after them.
+The first SEARCH TEXT comes after them, then the first reading of all bodies.
 """
 
 from __future__ import annotations
@@ -11,9 +11,10 @@ from time import perf_counter
 from typing import Any
 
 from bench import machine
+from bench.client import Client
 from bench.corpus import NEEDLE, corpus
 from bench.mailboxes import bulk
-from bench.scenarios import ENVELOPES
+from bench.scenarios import BODIES, ENVELOPES
 from bench.servers import Ours
 
 MAILBOX = "cold@example.com"
@@ -21,6 +22,10 @@ COUNT = 10_000
 RUNS = 3
 SMALL = {10_000: "ten@example.com", 100_000: "hundred@example.com"}
 """Mailboxes of small messages alike, to see how it grows."""
+
+
+_MIDDLE = ("select", "first", "listing", "search", "bodies")
+_MOST = ("select_pause", "pause", "used", "search_pause", "memory")
 
 
 def measure(server: Ours, say: Callable[[str], None]) -> dict[str, Any]:
@@ -44,36 +49,32 @@ def _one(server: Ours, address: str, say: Callable[[str], None]) -> dict[str, An
     say(f"cold, {address}")
     server.forget()
     with server.session() as client:
-        server.watch()
-        begun = perf_counter()
-        client.run(f'SELECT "{address}"')
-        opened = perf_counter()
-        selecting = server.watched()
-        server.watch()
-        began = perf_counter()
-        client.send(ENVELOPES)
-        complete = client.receive()
-        first = perf_counter()
-        while not complete:
-            complete = client.receive()
-        listed = perf_counter()
-        listing = server.watched()
-        server.watch()
-        asked = perf_counter()
-        client.run(f"SEARCH TEXT {NEEDLE}")
-        searched = perf_counter()
-        searching = server.watched()
+        commands = (f'SELECT "{address}"', ENVELOPES, f"SEARCH TEXT {NEEDLE}", BODIES)
+        selecting, listing, searching, reading = (_watched(server, client, command) for command in commands)
     return {
-        "select": opened - begun,
-        "first": first - began,
-        "listing": listed - began,
+        "select": selecting["seconds"],
+        "first": listing["first"],
+        "listing": listing["seconds"],
+        "search": searching["seconds"],
+        "bodies": reading["octets"] / reading["seconds"],
         "select_pause": selecting["pause"],
         "pause": listing["pause"],
         "used": listing["used"],
-        "search": searched - asked,
         "search_pause": searching["pause"],
-        "memory": max(listing["memory"], searching["memory"]),
+        "memory": max(done["memory"] for done in (selecting, listing, searching, reading)),
     }
+
+
+def _watched(server: Ours, client: Client, command: str) -> dict[str, Any]:
+    """Give a command; return when the first of the answer came, and the last, and what the probe saw."""
+    server.watch()
+    begun = perf_counter()
+    client.send(command)
+    complete = client.receive()
+    first = perf_counter() - begun
+    while not complete:
+        complete = client.receive()
+    return {"first": first, "seconds": perf_counter() - begun, "octets": client.octets, **server.watched()}
 
 
 def as_text(results: dict[str, Any]) -> list[str]:
@@ -81,17 +82,18 @@ def as_text(results: dict[str, Any]) -> list[str]:
     lines = [
         "mailboxes never seen, medians; times in s, pauses of the reactor in ms (longest of all runs), memory in MB",
         f"{'':24} {'runs':>4} {'SELECT':>8} {'pause':>7} {'first line':>11} {'envelopes':>10} {'pause':>7} {'own':>7} "
-        f"{'TEXT':>8} {'pause':>7} {'memory':>7}",
+        f"{'TEXT':>8} {'pause':>7} {'MB/s':>6} {'memory':>7}",
     ]
     for name, runs in results["rows"].items():
-        middle = {key: statistics.median(run[key] for run in runs) for key in ("select", "first", "listing", "search")}
-        most = {
-            key: max(run[key] for run in runs) for key in ("select_pause", "pause", "used", "search_pause", "memory")
+        middle = {
+            key: statistics.median(run[key] for run in runs)
+            for key in ("select", "first", "listing", "search", "bodies")
         }
+        most = {key: max(run[key] for run in runs) for key in _MOST}
         lines.append(
             f"{name:24} {len(runs):>4} {middle['select']:>8.2f} {most['select_pause'] * 1000:>7.1f} "
             f"{middle['first']:>11.3f} {middle['listing']:>10.2f} {most['pause'] * 1000:>7.1f} "
             f"{most['used'] * 1000:>7.1f} {middle['search']:>8.2f} {most['search_pause'] * 1000:>7.1f} "
-            f"{most['memory'] / 1e6:>7.0f}"
+            f"{middle['bodies'] / 1e6:>6.1f} {most['memory'] / 1e6:>7.0f}"
         )
     return lines

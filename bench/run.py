@@ -47,6 +47,16 @@ def run(plan: Plan, folder: Path) -> dict[str, Any]:
         "profiles": [],
         "parts": {},
     }
+    try:
+        _everything(plan, folder, results)
+    except SystemExit as stopped:
+        # What there is by then is worth keeping.
+        plan.notes.append(str(stopped))
+    results["notes"] = plan.notes
+    return results
+
+
+def _everything(plan: Plan, folder: Path, results: dict[str, Any]) -> None:
     if not plan.only or any(plan.wants(scenario.key) for scenario in SCENARIOS):
         results.update(beside.measure(plan, folder, _say))
     for name, measure in PARTS.items():
@@ -55,8 +65,6 @@ def run(plan: Plan, folder: Path) -> dict[str, Any]:
     for name, endure in LONG.items():
         if name in plan.only:
             _part(plan, folder, name, partial(endure, minutes=plan.minutes), results)
-    results["notes"] = plan.notes
-    return results
 
 
 def _part(plan: Plan, folder: Path, name: str, measure: Part, results: dict[str, Any]) -> None:
