@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import TypeVar
 
@@ -46,6 +46,36 @@ def flag_set(names: tuple[str, ...]) -> FlagSet:
     return FlagSet(names)
 
 
+class States:
+    """States of messages by ascending UID, at twenty octets each, so that those of a million can be read."""
+
+    __slots__ = ("flags", "mod_seqs", "uids")
+
+    def __init__(self) -> None:
+        self.uids = array("I")
+        self.flags: list[FlagSet] = []
+        self.mod_seqs = array("Q")
+
+    def __len__(self) -> int:
+        return len(self.uids)
+
+    def __iter__(self) -> Iterator[MessageState]:
+        for uid, flags, mod_seq in zip(self.uids, self.flags, self.mod_seqs, strict=True):
+            yield MessageState(uid, flags.names, mod_seq)
+
+    def extend(self, states: Iterable[MessageState]) -> None:
+        """Add some at the end."""
+        for uid, flags, mod_seq in states:
+            self.uids.append(uid)
+            self.flags.append(flag_set(flags))
+            self.mod_seqs.append(mod_seq)
+
+    def end_before(self, uid: int) -> None:
+        """Leave out those from a UID on."""
+        end = bisect_left(self.uids, uid)
+        del self.uids[end:], self.flags[end:], self.mod_seqs[end:]
+
+
 class Messages:
     """What is in a mailbox, by ascending UID. The three sequences are of equal length and never change in place.
 
@@ -77,12 +107,18 @@ class Messages:
         position = self.find(uid)
         return None if position is None else self.flags[position]
 
+    def take_all(self, states: States) -> None:
+        """Take in all messages at once, where none is known yet; the states are not to be changed any more."""
+        self.uids, self.flags, self.mod_seqs = states.uids, states.flags, states.mod_seqs
+        for flags in set(states.flags):
+            self._note_keywords(flags.keywords)
+
     def take_in(self, states: Iterable[MessageState]) -> tuple[list[int], bool]:
         """Take in messages, by ascending UID; return the UIDs of those whose flags changed, and whether any came.
 
         A state older than the one known is passed over: answers of the store may overtake each other.
         """
-        uids, flags, mod_seqs = list(self.uids), list(self.flags), list(self.mod_seqs)
+        uids, flags, mod_seqs = array("I", self.uids), list(self.flags), array("Q", self.mod_seqs)
         known = len(uids)
         changed: list[int] = []
         position = 0
@@ -101,9 +137,9 @@ class Messages:
             if new is not None and new.keywords:
                 self._note_keywords(new.keywords)
         if changed or len(uids) > known:
-            self.flags, self.mod_seqs = flags, array("Q", mod_seqs)
+            self.flags, self.mod_seqs = flags, mod_seqs
         if len(uids) > known:
-            self.uids = array("I", uids)
+            self.uids = uids
         return changed, len(uids) > known
 
     def _note_keywords(self, keywords: Iterable[str]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from time import monotonic
 from typing import NoReturn
 from weakref import WeakMethod, WeakSet, WeakValueDictionary
@@ -17,7 +17,7 @@ from cybertemp_imap.counts import PUSH_SECONDS, Durations
 from cybertemp_imap.errors import Refusal, Refused, StoreUnavailable
 from cybertemp_imap.kept.content import Content, Keep
 from cybertemp_imap.looks import Later, Looks
-from cybertemp_imap.messages import Messages
+from cybertemp_imap.messages import Messages, States
 from cybertemp_imap.rules.flags import combine
 from cybertemp_imap.store.interface import FlagChange, MailboxHead, MailboxRef, MessageState, NewMessage, Store
 from cybertemp_imap.view import View
@@ -137,14 +137,19 @@ class SharedMailbox:
         # Answers of the store may overtake each other: what one of ours has expunged by now does not come back. And
         # what came after ``head`` is left to the next refresh, as UIDNEXT says that it is not there.
         gone_since = self._expunged_meanwhile
-        self._take_in([s for s in states if s.uid < head.uid_next and s.uid not in gone_since], gone)
         if len(states) > PAGE:
             # Pages are of different moments: of what came after ``head``, some may be here and some not.
-            self._latest_mod_seq = max(self._latest_mod_seq, *(state.mod_seq for state in states))
+            latest = max(states.mod_seqs)
+            self._latest_mod_seq = max(self._latest_mod_seq, latest)
+        states.end_before(head.uid_next)
+        if not self.messages and not gone_since:
+            self.messages.take_all(states)
+        else:
+            self._take_in((state for state in states if state.uid not in gone_since), gone)
         self._know(head)
         self._tell()
 
-    async def _read(self, since: int) -> tuple[Sequence[MessageState], Sequence[int]]:
+    async def _read(self, since: int) -> tuple[States, Sequence[int]]:
         """Read what has changed since a mod-sequence, and which UIDs are gone."""
         states = await self._changes(since)
         gone = await self.store.expunged_since(self.ref, since) if since else ()
@@ -197,8 +202,8 @@ class SharedMailbox:
         with contextlib.suppress(Refused, StoreUnavailable):
             await self.refresh()
 
-    async def _changes(self, since: int) -> list[MessageState]:
-        states: list[MessageState] = []
+    async def _changes(self, since: int) -> States:
+        states = States()
         after = 0
         while True:
             page = await self.store.changes(self.ref, since, after, PAGE)
@@ -207,7 +212,7 @@ class SharedMailbox:
                 return states
             after = page[-1].uid
 
-    def _take_in(self, states: Sequence[MessageState], gone: Sequence[int]) -> None:
+    def _take_in(self, states: Iterable[MessageState], gone: Sequence[int]) -> None:
         changed, _ = self.messages.take_in(states)
         removed = self.messages.remove(gone)
         for view in self.views:

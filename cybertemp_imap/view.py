@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from cybertemp_imap.messages import FlagSet, Messages, without
+from cybertemp_imap.recent import Recent
 from cybertemp_imap.store.interface import MessageState
 
 
@@ -71,7 +72,7 @@ class View:
     def __init__(self, messages: Messages) -> None:
         self._messages = messages
         self.uids: Sequence[int] = messages.uids
-        self.recent: set[int] = set()
+        self.recent = Recent()
         self.on_news: Callable[[], None] | None = None
         self.on_gone: Callable[[], None] | None = None
         self.told_mod_seq = 0
@@ -121,8 +122,8 @@ class View:
 
     def arrived_recent(self, first: int) -> None:
         """Take note that the messages from this UID on are recent, and this session is the first to know."""
-        start = bisect_left(self._messages.uids, first)
-        self.recent.update(self._messages.uids[start:])
+        uids = self._messages.uids
+        self.recent.add(first, uids[-1] if uids else 0)
 
     def forget_recent(self) -> None:
         """Have no message be recent, and tell of none."""
@@ -167,7 +168,7 @@ class View:
     @property
     def recent_count(self) -> int:
         """How many of the numbered messages are recent in this session."""
-        return sum(1 for uid in self.recent if self.seq_of(uid) is not None)
+        return self.recent.count(self.uids)
 
     def _tell_expunged(self) -> list[tuple[int, int]]:
         told = [(seq - 1, uid) for uid in sorted(self._gone) if (seq := self.seq_of(uid)) is not None]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator, Sequence, Set
+from collections.abc import Container, Iterable, Iterator, Sequence
 from functools import cached_property
 
 from cybertemp_imap.mailbox import Mailbox
@@ -76,7 +76,7 @@ class Chunk:
 
     # -- messages by their UIDs and positions -------------------------------------------------------------------------
 
-    def among(self, uids: Set[int]) -> int:
+    def among(self, uids: Container[int]) -> int:
         """Return which messages have one of some UIDs."""
         return bits_of((position for position, uid in enumerate(self.uids) if uid in uids), self.size)
 
