@@ -104,6 +104,8 @@ class Settings:
     data_dir: Path = _setting("IMAP_DATA_DIR", forms.path, Path(".data"), option="data-dir")
     postgres_bin: Path | None = _setting("IMAP_POSTGRES_BIN", forms.path)
 
+    #: Processes that serve; None for one a core, see workers_of.
+    workers: int | None = _setting("IMAP_WORKERS", forms.workers, option="workers")
     pool_size: int = _setting("IMAP_POOL_SIZE", forms.whole(1, 1000), 10)
     statement_timeout: float = _setting("IMAP_STATEMENT_TIMEOUT", forms.seconds(1, 3600), 30.0)
     #: How long a command waits for a connection to PostgreSQL, also while there is none.

@@ -16,6 +16,9 @@ import idna
 from psycopg2 import ProgrammingError
 from psycopg2.extensions import parse_dsn
 
+MOST_WORKERS = 128
+"""Processes that a server may have."""
+
 
 @dataclass(frozen=True, slots=True)
 class Address:
@@ -134,6 +137,16 @@ def whole(least: int, most: int) -> Callable[[str], int]:
         return int(value)
 
     return parse
+
+
+def workers(value: str) -> int | None:
+    """Return a number of processes, None for as many as the machine suggests."""
+    if value == "auto":
+        return None
+    try:
+        return whole(1, MOST_WORKERS)(value)
+    except ValueError:
+        raise ValueError(f"is not auto or a whole number from 1 to {MOST_WORKERS}") from None
 
 
 def seconds(least: float, most: float) -> Callable[[str], float]:

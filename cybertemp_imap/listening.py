@@ -9,11 +9,15 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Callable, Iterable
+import socket
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from itertools import repeat
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from twisted.internet.endpoints import quoteStringArgument, serverFromString
+from twisted.internet import unix
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.endpoints import AdoptedStreamServerEndpoint, quoteStringArgument, serverFromString
 from twisted.internet.interfaces import IAddress, IListeningPort, IStreamServerEndpoint
 from twisted.internet.protocol import Factory
 from twisted.protocols.tls import TLSMemoryBIOFactory
@@ -28,6 +32,36 @@ _TLS = "ssl:"
 _TLS_ABOVE = "tls:"
 _TLS_PARTS = frozenset({"privateKey", "certKey", "extraCertChain", "interface", "backlog"})
 
+Shares = Collection[int] | None
+"""Of the sockets that the workers of a server have for each endpoint, the numbers of some; None for any."""
+
+
+class HandedSocket(NamedTuple):
+    """A socket that another process has bound, for an endpoint string that it has understood."""
+
+    file: int
+    family: int
+    #: Which of the endpoint's sockets it is.
+    share: int
+
+    def endpoint(self, reactor: Any) -> IStreamServerEndpoint:
+        """Return what listens on it."""
+        if self.family == socket.AF_UNIX:
+            return _UnixEndpoint(reactor, self.file, self.family)
+        return AdoptedStreamServerEndpoint(reactor, self.file, self.family)
+
+
+class _UnixEndpoint(AdoptedStreamServerEndpoint):
+    """Listens on a UNIX socket that another process has bound, whose file is that one's to change and to remove."""
+
+    def listen(self, factory: Factory) -> Deferred[IListeningPort]:
+        """Listen; Twisted's own would change the file's mode, and remove it in the end."""
+        port = unix.Port(b"\0", factory, reactor=self.reactor)
+        port._preexistingSocket = socket.socket(fileno=self.fileno)
+        port._preexistingSocket.setblocking(False)
+        port.startListening()
+        return succeed(port)
+
 
 class Place:
     """One endpoint to listen on.
@@ -36,15 +70,24 @@ class Place:
     """
 
     def __init__(
-        self, reactor: Any, text: str, certificate: Certificate | None = None, offered: Certificate | None = None
+        self,
+        reactor: Any,
+        text: str,
+        certificate: Certificate | None = None,
+        offered: Certificate | None = None,
+        handed: HandedSocket | None = None,
     ) -> None:
         """
         :param text: the endpoint string; with ``certificate``, what is below TLS.
         :param offered: what ``tls:`` encrypts with.
+        :param handed: the socket to use instead of binding one.
         :raises ConfigError: it is not understood.
         """
         self.text = text
         self.certificate = certificate
+        #: The endpoint string without TLS and proxy.
+        self.below = text
+        self._handed = handed
         self._reactor = reactor
         try:
             self.proxied = text.startswith(_PROXY)
@@ -61,8 +104,15 @@ class Place:
             if offered is None:
                 raise ValueError("tls: needs IMAP_TLS_CERT and IMAP_TLS_KEY")
             text, self.certificate = text.removeprefix(_TLS_ABOVE), offered
+        self.below = text
+        if self._handed is not None:
+            return self._handed.endpoint(self._reactor)
         endpoint: IStreamServerEndpoint = serverFromString(self._reactor, text)
         return endpoint
+
+    def in_share(self, shares: Shares) -> bool:
+        """Tell whether its socket is one of these."""
+        return self._handed is None or shares is None or self._handed.share in shares
 
     async def listen(self, factory: Factory) -> IListeningPort:
         """Bind the port and return it; raises what Twisted raises."""
@@ -78,18 +128,29 @@ class Place:
 class Places:
     """All endpoints that settings name, with their certificates."""
 
-    def __init__(self, settings: Settings, reactor: Any) -> None:
-        """Read certificates and understand endpoint strings; raises :class:`OperatorError`."""
+    def __init__(
+        self, settings: Settings, reactor: Any, handed: Sequence[Sequence[HandedSocket]] | None = None
+    ) -> None:
+        """Read certificates and understand endpoint strings.
+
+        :param handed: the sockets of each endpoint for mail clients and for mail, in order, where they are bound.
+        :raises OperatorError: a certificate or an endpoint string cannot be used.
+        """
         self.starttls: Certificate | None = None
         if settings.tls_cert is not None and settings.tls_key is not None:
             self.starttls = Certificate(settings.tls_cert, settings.tls_key)
-        self.all = [Place(reactor, text, offered=self.starttls) for text in settings.endpoints]
+        sockets: Iterator[Sequence[HandedSocket | None]] = iter(handed) if handed is not None else repeat((None,))
+
+        def made(text: str, certificate: Certificate | None = None, offered: Certificate | None = None) -> list[Place]:
+            return [Place(reactor, text, certificate, offered, each) for each in next(sockets)]
+
+        self.all = [place for text in settings.endpoints for place in made(text, offered=self.starttls)]
         if settings.tls_bind is not None:
-            self.all.append(Place(reactor, settings.tls_bind.endpoint, self.starttls))
+            self.all += made(settings.tls_bind.endpoint, self.starttls)
         self.http = None if settings.http is None else Place(reactor, settings.http)
         self.public_http = None if settings.public_http is None else Place(reactor, settings.public_http)
-        self.lmtp = [Place(reactor, text) for text in settings.lmtp]
-        self.smtp = [Place(reactor, text) for text in settings.smtp]
+        self.lmtp = [place for text in settings.lmtp for place in made(text)]
+        self.smtp = [place for text in settings.smtp for place in made(text)]
 
     @property
     def certificates(self) -> Iterable[Certificate]:
@@ -154,6 +215,11 @@ class Gate(Factory):
 
     def __init__(self) -> None:
         self._factory: Factory | None = None
+
+    @property
+    def opened(self) -> bool:
+        """Whether there is a factory."""
+        return self._factory is not None
 
     def open(self, factory: Factory) -> None:
         """Give new connections to ``factory``."""

@@ -4,20 +4,35 @@ from __future__ import annotations
 
 import signal
 import threading
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, Protocol
 
 from twisted.internet.task import LoopingCall
 
-from cybertemp_imap.listening import Places
+from cybertemp_imap.tls import Certificate
 
 POLL_INTERVAL = 10.0
 """Seconds between looks at the files."""
 
 
+class Certificates(Protocol):
+    """What is looked after."""
+
+    @property
+    def certificates(self) -> Iterable[Certificate]:
+        """Every certificate once."""
+
+    def look(self) -> None:
+        """Read again the certificates whose files have changed."""
+
+    def reload(self) -> None:
+        """Read all certificates again."""
+
+
 class Renewal:
     """Looks after the certificates of ``places`` from :meth:`start` to :meth:`stop`."""
 
-    def __init__(self, places: Places, reactor: Any) -> None:
+    def __init__(self, places: Certificates, reactor: Any) -> None:
         self._places = places
         self._reactor = reactor
         self._polling = LoopingCall(places.look)

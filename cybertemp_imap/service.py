@@ -13,17 +13,15 @@ import dataclasses
 import gc
 import os
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Protocol
 
 from twisted.application.service import MultiService
 from twisted.cred.portal import Portal
-from twisted.internet.defer import Deferred, ensureDeferred, maybeDeferred
+from twisted.internet.defer import Deferred, ensureDeferred, gatherResults, maybeDeferred
 from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IListeningPort
 from twisted.internet.protocol import Factory
-from twisted.internet.task import deferLater
-from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -34,23 +32,21 @@ from cybertemp_imap.cached import Cached
 from cybertemp_imap.columns.shelf import Shelf
 from cybertemp_imap.config import Settings
 from cybertemp_imap.delivery.ports import MailPorts, MailStore
-from cybertemp_imap.embedded import EmbeddedPostgres
-from cybertemp_imap.errors import StoreUnavailable
 from cybertemp_imap.kept.content import Keep
-from cybertemp_imap.listening import Gate, Places, not_bound, reading
+from cybertemp_imap.listening import Gate, HandedSocket, Places, Shares, not_bound, reading
 from cybertemp_imap.notify import READY, STOPPING, notify
 from cybertemp_imap.operator_error import OperatorError
+from cybertemp_imap.preparing import Database
 from cybertemp_imap.protocol.factory import ImapFactory
 from cybertemp_imap.protocol.limits import Limits
 from cybertemp_imap.protocol.sessionlog import SessionLog
 from cybertemp_imap.ready import mail_lines, ready_lines
 from cybertemp_imap.renewal import Renewal
 from cybertemp_imap.shared import SharedMailboxes
-from cybertemp_imap.store import migrations
-from cybertemp_imap.store.connection import DatabaseAway
 from cybertemp_imap.store.postgres import PostgresStore
 from cybertemp_imap.supabase.client import SupabaseClient
 from cybertemp_imap.supabase.store import HostedStore
+from cybertemp_imap.tally import Tally
 from cybertemp_imap.throttle import Table, default_file
 from cybertemp_imap.upkeep import RETENTION_INTERVAL, Retention, Upkeep
 from cybertemp_imap.vitals import Vitals
@@ -78,8 +74,11 @@ DOMAIN_ROUND = 0.75
 Build = Callable[[Settings, str], tuple[Startable, Any]]
 
 
-def build_factory(settings: Settings, dsn: str) -> tuple[Startable, Factory]:
-    """Return the store on ``dsn`` and the factory that serves it; neither is started."""
+def build_factory(settings: Settings, dsn: str, tidies: bool = True) -> tuple[Startable, Factory]:
+    """Return the store on ``dsn`` and the factory that serves it; neither is started.
+
+    :param tidies: whether this process clears away what nobody needs, and mail that is too old.
+    """
     from twisted.internet import reactor
 
     store = build_store(settings, dsn, reactor)
@@ -94,12 +93,12 @@ def build_factory(settings: Settings, dsn: str) -> tuple[Startable, Factory]:
         (settings.rights_interval, mailboxes.leave_gone),
         (settings.domain_cache * DOMAIN_ROUND, domains.renew),
     ]
-    if settings.retention is not None:
+    if tidies and settings.retention is not None:
         rounds.append((RETENTION_INTERVAL, Retention(store, settings.retention).purge))
     factory = ImapFactory(portal, limits)
     factory.vitals = Vitals(factory, store, mailboxes, domains, reactor)
     factory.mail_store = MailStore(store, domains.get)
-    return Upkeep(store, mailboxes, settings.poll_interval, reactor, rounds), factory
+    return Upkeep(store, mailboxes, settings.poll_interval, reactor, rounds, tidies=tidies), factory
 
 
 def build_store(settings: Settings, dsn: str, reactor: Any) -> PostgresStore:
@@ -137,8 +136,18 @@ class ImapService(MultiService):
 
     log = Logger()
 
-    def __init__(self, settings: Settings, reactor: Any, build: Build = build_factory) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        reactor: Any,
+        build: Build = build_factory,
+        *,
+        handed: Sequence[Sequence[HandedSocket]] | None = None,
+        tally: Tally | None = None,
+    ) -> None:
         """
+        :param handed: the sockets of each endpoint where others have bound them; then :meth:`accept` says which to use.
+        :param tally: counts connections, also those of others, where limits are for all together.
         :raises OperatorError: an endpoint string is not understood, or a certificate cannot be used.
         """
         super().__init__()
@@ -147,20 +156,21 @@ class ImapService(MultiService):
         self._settings = settings
         self._reactor = reactor
         self._build = build
-        self._places = Places(settings, reactor)
+        self._tally = tally or Tally()
+        self._places = Places(settings, reactor, handed)
         self._renewal = Renewal(self._places, reactor)
         self._web = WebPorts(settings, self._places, reactor)
         self._mail = MailPorts(settings, self._places, reactor)
+        self._mail.tally = self._tally
         self._gate = Gate()
         self._ports: list[IListeningPort] = []
         self._listening: Deferred[None] | None = None
-        self._embedded: EmbeddedPostgres | None = None
+        self._shares: Shares = None if handed is None else ()
+        self._database: Database | None = None
         self._store: Startable | None = None
         self._factory: ImapFactory | None = None
         self._starting: Deferred[None] | None = None
         self._stopping = False
-        self._nap: Deferred[None] | None = None
-        self._told_away = False
 
     def privilegedStartService(self) -> None:
         """Bind the ports."""
@@ -192,13 +202,22 @@ class ImapService(MultiService):
         await self._web.listen()
         await self._mail.listen()
 
+    def accept(self, shares: Shares) -> None:
+        """Accept connections on the sockets of these shares, once the server is ready."""
+        self._shares = shares
+        self._mail.accept(shares)
+        if self._gate.opened:
+            for port, place in zip(self._ports, self._places.all, strict=True):
+                reading(port, place.in_share(shares))
+
     async def _start(self, listening: Deferred[None]) -> None:
         try:
             await listening
-            dsn, token = await self._in_time(lambda: self._in_thread(self._prepare_database))
+            self._database = Database(self._settings, self._reactor, START_RETRY, complain)
+            dsn, token = await self._database.ready()
             self._store, factory = self._build(self._settings, dsn)
             self._equip(factory)
-            await self._in_time(self._store.start)
+            await self._database.in_time(self._store.start)
         except BaseException:
             await self._release()
             raise
@@ -210,49 +229,28 @@ class ImapService(MultiService):
         self._gate.open(factory)
         self._web.open(getattr(factory, "vitals", None))
         self._mail.open(getattr(factory, "mail_store", None))
-        for port in self._ports:
-            reading(port, True)
+        self.accept(self._shares)
+        self.announce(token)
+
+    def announce(self, token: str | None) -> None:
+        """Tell that connections are accepted, and on which ports; ``token`` is the demo's, if there is one."""
         hosts = [port.getHost() for port in self._ports]
         encrypted = [host for host, place in zip(hosts, self._places.all, strict=True) if place.certificate is not None]
-        for line in [*ready_lines(hosts, token, encrypted), *mail_lines(self._mail.hosts())]:
-            self.log.info("{line}", line=line.replace(token, "…") if token else line)
-            _say(sys.__stdout__, line)
-        notify(READY)
-
-    async def _in_time(self, work: Callable[[], Awaitable[Any]]) -> Any:
-        """Do what needs PostgreSQL, again and again while it cannot be reached: it may be started after this server."""
-        while True:
-            try:
-                return await work()
-            except (DatabaseAway, StoreUnavailable) as away:
-                if self._stopping or self._settings.database_url is None:
-                    raise
-                self._tell_away(away)
-            self._nap = deferLater(self._reactor, START_RETRY)
-            await self._nap
-
-    def _tell_away(self, away: Exception) -> None:
-        """Say once what is being waited for."""
-        if not self._told_away:
-            self._told_away = True
-            reason = str(away) if isinstance(away, DatabaseAway) else "PostgreSQL cannot be reached."
-            self.log.warn("{reason} Trying again until it can be.", reason=reason)
-            _say(sys.__stderr__, f"cybertemp-imap: {reason} Trying again until it can be.")
+        announce([*ready_lines(hosts, token, encrypted), *mail_lines(self._mail.hosts())], token)
 
     def _equip(self, factory: Any) -> None:
         """Give the factory what it shares with others: certificates, and the count of failed logins."""
         factory.certificate = self._places.starttls
         if isinstance(factory, ImapFactory):
             factory.session_log = SessionLog(self._settings.log_format, self._settings.log_level, self._reactor.seconds)
+            factory.sessions.tally = self._tally
             factory.throttle.table = Table.shared(self._settings.throttle_file or default_file())
             self._factory = factory
 
     async def _stop(self, children: Deferred[Any]) -> None:
         await children
-        if self._embedded is not None:
-            self._embedded.cancel()
-        if self._nap is not None:
-            self._nap.cancel()
+        if self._database is not None:
+            self._database.cancel()
         if self._starting is not None:
             await self._starting
         await self._release()
@@ -265,43 +263,38 @@ class ImapService(MultiService):
         while self._ports:
             await maybeDeferred(self._ports.pop().stopListening)
         self._listening = None
-        await self._mail.stop(self._settings.stop_timeout)
+        ending = [ensureDeferred(self._mail.stop(self._settings.stop_timeout))]
         factory, self._factory = self._factory, None
         if factory is not None:
-            await factory.sessions.stop(self._reactor, self._settings.stop_timeout)
+            ending.append(ensureDeferred(factory.sessions.stop(self._reactor, self._settings.stop_timeout)))
+        await gatherResults(ending)
+        if factory is not None:
             factory.throttle.table.close()
         store, self._store = self._store, None
         if store is not None:
             await store.stop()
-        embedded, self._embedded = self._embedded, None
-        if embedded is not None:
-            await self._in_thread(embedded.stop)
+        database, self._database = self._database, None
+        if database is not None:
+            await database.stop()
         await self._web.stop()
-
-    def _prepare_database(self) -> tuple[str, str | None]:
-        """Return the connection string of a database whose schema is right, and the demo's token; blocks."""
-        settings = self._settings
-        if settings.database_url is not None:
-            migrations.require_current(settings.database_url)
-            return settings.database_url, None
-        self._embedded = EmbeddedPostgres(settings.data_dir, settings.postgres_bin)
-        self._embedded.start()
-        migrations.migrate(self._embedded.dsn)
-        token = None
-        if settings.demo:
-            from cybertemp_imap.demo.loader import prepare
-
-            token = prepare(self._embedded.dsn, settings.data_dir)
-        return self._embedded.dsn, token
-
-    def _in_thread(self, function: Callable[[], Any]) -> Awaitable[Any]:
-        deferred: Deferred[Any] = deferToThreadPool(self._reactor, self._reactor.getThreadPool(), function)
-        return deferred
 
     def _fail(self, failure: Failure) -> None:
         if not self._stopping and not self.failed.called:
             # In a turn of its own: whoever is told may want to stop the service, which waits for this one's end.
             self._reactor.callLater(0, self.failed.errback, failure)
+
+
+def announce(lines: Iterable[str], token: str | None) -> None:
+    """Tell that connections are accepted: the service manager, the log without the demo's token, and who started it."""
+    for line in lines:
+        ImapService.log.info("{line}", line=line.replace(token, "…") if token else line)
+        _say(sys.__stdout__, line)
+    notify(READY)
+
+
+def complain(line: str) -> None:
+    """Print to standard error."""
+    _say(sys.__stderr__, line)
 
 
 def leave_when_failed(failure: Failure, reactor: Any) -> None:
@@ -317,7 +310,7 @@ def leave_when_failed(failure: Failure, reactor: Any) -> None:
     else:
         sentence = "The server cannot start because of a fault in it: see the log."
         log.failure("The server cannot start.", failure)
-    _say(sys.__stderr__, f"cybertemp-imap: {sentence}")
+    complain(f"cybertemp-imap: {sentence}")
     # twistd always leaves with status 0 when the reactor was stopped; this is the last thing that runs.
     atexit.register(_leave_with_error)
     reactor.callWhenRunning(reactor.stop)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
-from typing import NoReturn
+from collections.abc import Callable, Sequence
+from typing import Any, NoReturn
 
 from twisted.application.service import MultiService
 from twisted.python import usage
@@ -32,6 +32,7 @@ class Options(usage.Options):
             "Port, or endpoint, for metrics and health, as IMAP_HTTP; 127.0.0.1 unless it says otherwise.",
         ],
         ["public-http", None, None, "Port, or endpoint, for the settings of mail clients, as IMAP_PUBLIC_HTTP."],
+        ["workers", "w", None, "Processes that serve, as IMAP_WORKERS. [default: one a core; 1 with --embedded]"],
         ["log-level", None, None, "Least level of what is logged of sessions, as IMAP_LOG_LEVEL. [default: info]"],
         ["data-dir", "d", None, "Folder of the embedded PostgreSQL, as IMAP_DATA_DIR. [default: .data]"],
         ["supabase-url", None, None, "Supabase project, as SUPABASE_URL; its key is in the environment alone."],
@@ -78,18 +79,29 @@ class Options(usage.Options):
 
 
 def makeService(options: Options) -> MultiService:
-    """Return the service that runs the server; nothing happens before it is started."""
+    """Return the service that runs the server in this process; nothing happens before it is started.
+
+    It fits into any program's tree of services, and starts no other processes, whatever the settings say.
+    """
+    from cybertemp_imap.service import ImapService
+
+    return service_of(options, ImapService)
+
+
+def service_of(options: Options, make: Callable[[config.Settings, Any], Any]) -> MultiService:
+    """Return the service that ``make`` makes of settings and reactor; a mistake ends the process with one sentence."""
     from twisted.internet import reactor
 
-    from cybertemp_imap.service import ImapService, leave_when_failed
+    from cybertemp_imap.service import leave_when_failed
 
     try:
         settings = config.load(options, os.environ, options["env-file"])
-        service = ImapService(settings, reactor)
+        service = make(settings, reactor)
     except OperatorError as error:
         _leave(str(error))
     service.failed.addErrback(leave_when_failed, reactor)
-    return service
+    made: MultiService = service
+    return made
 
 
 def _leave(sentence: str) -> NoReturn:

@@ -46,11 +46,18 @@ class Upkeep:
         poll_interval: float,
         reactor: Any,
         rounds: Sequence[Round] = (),
+        *,
+        tidies: bool = True,
     ) -> None:
-        """Open mailboxes are looked at every ``poll_interval`` seconds; ``rounds`` are what else is to be done."""
+        """
+        Open mailboxes are looked at every ``poll_interval`` seconds; ``rounds`` are what else is to be done.
+
+        :param tidies: whether it is this process that clears away.
+        """
         self._store = store
         self._keep = mailboxes.keep
-        every = ((poll_interval, mailboxes.poll), (TIDY_INTERVAL, store.tidy), *rounds)
+        tidying: list[Round] = [(TIDY_INTERVAL, store.tidy)] if tidies else []
+        every = ((poll_interval, mailboxes.poll), *tidying, *rounds)
         self._rounds = [(interval, self._repeated(work, reactor)) for interval, work in every]
 
     async def start(self) -> None:

@@ -76,6 +76,12 @@ class BlockingClient:
         self.line()
         self.command(f"LOGIN {user} {token}")
 
+    @property
+    def local_port(self) -> int:
+        """This end's port."""
+        port: int = self._socket.getsockname()[1]
+        return port
+
     def line(self) -> bytes:
         """Read a line."""
         line = self._lines.readline()

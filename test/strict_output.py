@@ -13,6 +13,7 @@ from twisted.logger import Logger
 
 from cybertemp_imap.delivery.wire import Wire
 from cybertemp_imap.protocol.outlet import Outlet
+from cybertemp_imap.workers import worker
 from test.response_parser import Malformed, parse_responses
 from test.wire_transport import WireTransport
 
@@ -44,8 +45,9 @@ def _check(outlet: Any, data: bytes) -> None:
 
 
 def main() -> None:
-    """Run twistd with this in it."""
+    """Run twistd with this in it, and in the workers that it starts."""
     from twisted.scripts import twistd
 
+    setattr(worker, "PROGRAM", ("-c", "import test; from cybertemp_imap.workers.child import main; main()"))  # noqa: B010
     sys.argv[0] = "twistd"
     twistd.run()

@@ -36,11 +36,14 @@ time.sleep(600)
 
 
 def environment() -> dict[str, str]:
-    """Return an environment in which a new Python finds what this one does, and no settings of the server."""
+    """Return an environment in which a new Python finds what this one does, and no settings of the server.
+
+    A server that is started in it is one process, unless a test says otherwise: it starts sooner.
+    """
     ours = ("IMAP_", "DATABASE_", "SUPABASE_", "USE_SUPABASE_")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
     path = [str(Path(cybertemp_imap.__file__).parents[1]), *filter(None, [kept.get("PYTHONPATH")])]
-    return {**kept, "PYTHONPATH": os.pathsep.join(path)}
+    return {**kept, "PYTHONPATH": os.pathsep.join(path), "IMAP_WORKERS": "1"}
 
 
 def postmaster(folder: Path) -> int:

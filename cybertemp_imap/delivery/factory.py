@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import socket
-from collections import Counter
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -17,6 +16,7 @@ from cybertemp_imap.delivery.session import MailSession
 from cybertemp_imap.protocol.sessionlog import SessionLog, Value
 from cybertemp_imap.rules.origin import network_of
 from cybertemp_imap.store.receiving import ReceivingStore
+from cybertemp_imap.tally import Tally
 
 LAST_WORD = 1.0
 """Seconds for what was said last to be sent."""
@@ -49,8 +49,9 @@ class MailFactory(Factory):
         #: What STARTTLS uses; without one it is not offered.
         self.certificate: Any = None
         self.session_log = SessionLog("logfmt", "info", reactor.seconds)
+        #: Counts connections, together with other ports and other processes.
+        self.tally = Tally()
         self._sessions: dict[MailSession, str] = {}
-        self._by_network: Counter[str] = Counter()
         self._empty: Deferred[None] | None = None
 
     def buildProtocol(self, addr: IAddress | None) -> Any:
@@ -66,19 +67,16 @@ class MailFactory(Factory):
         """Take in a connection; false when there are too many."""
         network = network_of(session.peer_host)
         self._sessions[session] = network
-        self._by_network[network] += 1
-        return (
-            len(self._sessions) <= self.limits.mail_connections
-            and self._by_network[network] <= self.limits.mail_ip_connections
-        )
+        everybody = self.tally.add("mail", "")
+        same = self.tally.add("mail network", network)
+        return everybody <= self.limits.mail_connections and same <= self.limits.mail_ip_connections
 
     def leave(self, session: MailSession) -> None:
         """Forget a connection that is gone."""
         network = self._sessions.pop(session, None)
         if network is not None:
-            self._by_network[network] -= 1
-            if not self._by_network[network]:
-                del self._by_network[network]
+            self.tally.remove("mail", "")
+            self.tally.remove("mail network", network)
         if self._empty is not None and not self._sessions and not self._empty.called:
             self._empty.callback(None)
 

@@ -14,9 +14,10 @@ from cybertemp_imap.config import Settings
 from cybertemp_imap.delivery.factory import MailFactory
 from cybertemp_imap.delivery.limits import MailLimits
 from cybertemp_imap.delivery.recipients import Domains
-from cybertemp_imap.listening import Gate, Place, Places, not_bound, reading
+from cybertemp_imap.listening import Gate, Place, Places, Shares, not_bound, reading
 from cybertemp_imap.protocol.sessionlog import SessionLog
 from cybertemp_imap.store.receiving import ReceivingStore
+from cybertemp_imap.tally import Tally
 
 _SETTINGS = {True: "--lmtp or IMAP_LMTP", False: "--smtp or IMAP_SMTP"}
 
@@ -41,11 +42,14 @@ class MailPorts:
         """Take what ``places`` has for mail, and its certificate for STARTTLS."""
         self._settings = settings
         self._reactor = reactor
+        #: Counts the connections to all ports together, and perhaps those to other processes.
+        self.tally = Tally()
         self._starttls = places.starttls
         self._doors: list[_Door] = []
         for lmtp, each in ((True, places.lmtp), (False, places.smtp)):
             self._doors += [_Door(lmtp, place, Gate()) for place in each]
         self._ports: list[IListeningPort] = []
+        self._shares: Shares = None
         self._factories: list[MailFactory] = []
 
     async def listen(self) -> None:
@@ -66,8 +70,14 @@ class MailPorts:
             factory = self._factory(target, door.lmtp)
             self._factories.append(factory)
             door.gate.open(factory)
-        for port in self._ports:
-            reading(port, True)
+        self.accept(self._shares)
+
+    def accept(self, shares: Shares) -> None:
+        """Accept connections on the sockets of these shares, once mail can be taken."""
+        self._shares = shares
+        if self._factories:
+            for door, port in zip(self._doors, self._ports, strict=True):
+                reading(port, door.place.in_share(shares))
 
     def _factory(self, target: MailStore, lmtp: bool) -> MailFactory:
         settings = self._settings
@@ -76,6 +86,7 @@ class MailPorts:
             *target, lmtp=lmtp, limits=MailLimits(**limits), host=settings.mail_host or "", reactor=self._reactor
         )
         factory.certificate = self._starttls
+        factory.tally = self.tally
         factory.session_log = SessionLog(settings.log_format, settings.log_level, self._reactor.seconds)
         return factory
 

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Hashable
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred
 
 from cybertemp_imap.protocol.limits import Limits
 from cybertemp_imap.rules.origin import network_of
+from cybertemp_imap.tally import Tally
 
 if TYPE_CHECKING:
     from cybertemp_imap.protocol.connection import Connection
-
-_Key = TypeVar("_Key", bound=Hashable)
 
 SHUTTING_DOWN = ("The server is shutting down.", "UNAVAILABLE")
 
@@ -29,8 +28,8 @@ class Sessions:
         self._limits = limits
         self._networks: dict[Connection, str] = {}
         self._users: dict[Connection, Hashable] = {}
-        self._by_network: Counter[str] = Counter()
-        self._by_user: Counter[Hashable] = Counter()
+        #: Counts by address and by user; other processes may count with it.
+        self.tally = Tally()
         self._waiting: Deferred[None] | None = None
         self._octets_gone = (0, 0)
 
@@ -54,15 +53,14 @@ class Sessions:
         """Take in a new connection; false when there are too many from where it comes."""
         network = network_of(session.peer_host)
         self._networks[session] = network
-        self._by_network[network] += 1
-        return self._by_network[network] <= self._limits.ip_connections
+        return self.tally.add("network", network) <= self._limits.ip_connections
 
     def log_in(self, session: Connection, user: Hashable) -> bool:
         """Count a connection as a user's; false, and not counted, when the user has too many."""
-        if self._by_user[user] >= self._limits.user_connections:
+        if self.tally.add("user", user) > self._limits.user_connections:
+            self.tally.remove("user", user)
             return False
         self._users[session] = user
-        self._by_user[user] += 1
         return True
 
     async def stop(self, reactor: Any, grace: float) -> None:
@@ -92,16 +90,10 @@ class Sessions:
     def leave(self, session: Connection) -> None:
         """Forget a connection that is gone."""
         if session in self._networks:
-            _less(self._by_network, self._networks.pop(session))
+            self.tally.remove("network", self._networks.pop(session))
             read, given = self._octets_gone
             self._octets_gone = read + session.octets_in, given + session.outlet.octets
         if session in self._users:
-            _less(self._by_user, self._users.pop(session))
+            self.tally.remove("user", self._users.pop(session))
         if self._waiting is not None and not self._networks and not self._waiting.called:
             self._waiting.callback(None)
-
-
-def _less(counts: Counter[_Key], key: _Key) -> None:
-    counts[key] -= 1
-    if not counts[key]:
-        del counts[key]

@@ -17,7 +17,7 @@ from cybertemp_imap.web.http import Bounded, site_of
 from cybertemp_imap.web.settings import client_settings
 
 if TYPE_CHECKING:
-    from cybertemp_imap.web.operator import OperatorRoot
+    from cybertemp_imap.web.operator import Observed, OperatorRoot
 
 
 class WebPorts:
@@ -55,7 +55,14 @@ class WebPorts:
     def open(self, vitals: Vitals | None) -> None:
         """Tell from now on how a server is that is ready."""
         if vitals is not None and self._operator is not None:
-            self._operator.open(vitals)
+            from cybertemp_imap.web.operator import OneServer
+
+            self._operator.open(OneServer(vitals))
+
+    def open_all(self, observed: Observed) -> None:
+        """Tell from now on how the processes of a server are that are ready."""
+        if self._operator is not None:
+            self._operator.open(observed)
 
     def not_ready(self) -> None:
         """Tell that the server is not ready."""

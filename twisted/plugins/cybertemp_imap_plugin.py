@@ -4,7 +4,7 @@ from twisted.application.service import ServiceMaker
 
 cybertemp_imap = ServiceMaker(
     "cybertemp-imap",
-    "cybertemp_imap.tap",
+    "cybertemp_imap.twistd",
     "Temporary and private mailboxes over IMAP.",
     "cybertemp-imap",
 )
