@@ -45,6 +45,12 @@ class Client:
     ) -> None:
         self._socket.close()
 
+    @property
+    def local_port(self) -> int:
+        """This end's port."""
+        port: int = self._socket.getsockname()[1]
+        return port
+
     def fileno(self) -> int:
         """Return the descriptor, for whoever waits for several connections."""
         return self._socket.fileno()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from bench import churn, cold, curves, delivery, fairness, hostile, memory, push, receiver
+from bench import churn, cold, curves, delivery, fairness, hostile, memory, push, receiver, workers
 from bench.beside import OTHERS
 from bench.scenarios import SCENARIOS, Scenario
 from bench.servers import Ours
@@ -21,6 +21,7 @@ _PARTS: dict[str, Callable[[dict[str, Any]], list[str]]] = {
     "curves": curves.as_text,
     "delivery": delivery.as_text,
     "hostile": hostile.as_text,
+    "workers": workers.as_text,
 }
 _NAMES = [server.name for server in OTHERS.values()]
 

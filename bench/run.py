@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from bench import beside, churn, cold, curves, delivery, fairness, hostile, machine, memory, push, receiver
+from bench import beside, churn, cold, curves, delivery, fairness, hostile, machine, memory, push, receiver, workers
 from bench.beside import Plan
 from bench.scenarios import SCENARIOS
 from bench.servers import Ours
@@ -27,6 +27,7 @@ PARTS: dict[str, Part] = {
     "receiver": receiver.measure,
     "delivery": delivery.measure,
     "hostile": hostile.measure,
+    "workers": workers.measure,
 }
 
 #: Parts that go on for as long as they are told to.

@@ -146,6 +146,8 @@ class Watched(Process):
     def __init__(self, folder: Path, cores: set[int]) -> None:
         super().__init__(folder, cores)
         self.mail_port: int | None = None
+        #: How many processes serve.
+        self.workers = 1
         self._report = folder / "probe.json"
 
     def start_with_mail(self) -> None:
@@ -161,7 +163,13 @@ class Watched(Process):
         command = [sys.executable, "-m", "bench.measured", "--nodaemon", "--pidfile=", "cybertemp-imap"]
         self._spawn(
             [*command, "--bind", f"{host}:{port}", *self._mail_options()],
-            {"DATABASE_URL": dsn, "PYTHONPATH": str(ROOT), "BENCH_PROBE": str(self._report), **_PLENTY},
+            {
+                "DATABASE_URL": dsn,
+                "PYTHONPATH": str(ROOT),
+                "BENCH_PROBE": str(self._report),
+                "IMAP_WORKERS": str(self.workers),
+                **_PLENTY,
+            },
             self.folder,
         )
 

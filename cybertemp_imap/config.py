@@ -104,7 +104,7 @@ class Settings:
     data_dir: Path = _setting("IMAP_DATA_DIR", forms.path, Path(".data"), option="data-dir")
     postgres_bin: Path | None = _setting("IMAP_POSTGRES_BIN", forms.path)
 
-    #: Processes that serve; None for one a core, see workers_of.
+    #: Processes that serve; None for one a core, or one over the embedded PostgreSQL.
     workers: int | None = _setting("IMAP_WORKERS", forms.workers, option="workers")
     pool_size: int = _setting("IMAP_POOL_SIZE", forms.whole(1, 1000), 10)
     statement_timeout: float = _setting("IMAP_STATEMENT_TIMEOUT", forms.seconds(1, 3600), 30.0)
@@ -166,7 +166,7 @@ class Settings:
     log_level: str = _setting("IMAP_LOG_LEVEL", forms.one_of(*_LEVELS), "info", option="log-level")
     #: How long commands in hand have when the server stops.
     stop_timeout: float = _setting("IMAP_STOP_TIMEOUT", forms.seconds(0, 600), 10.0)
-    #: Connections at a time, in one process.
+    #: Connections at a time, in all workers together.
     ip_connections: int = _setting("IMAP_IP_CONNECTIONS", forms.whole(1, 1_000_000), 30)
     user_connections: int = _setting("IMAP_USER_CONNECTIONS", forms.whole(1, 1_000_000), 20)
     #: Bad commands after which a connection is closed, before and after login.
