@@ -38,8 +38,8 @@ def work(clients: Sequence[Client], commands: Iterator[str]) -> tuple[float, int
         return perf_counter() - begun, octets
 
 
-def visit(connect: Callable[[], Client], login: str, count: int) -> float:
-    """Log in so many times, so many connections at once as :data:`CONNECTIONS`; return seconds.
+def visit(connect: Callable[[], Client], login: str, count: int, at_once: int = CONNECTIONS) -> float:
+    """Log in so many times, with so many connections at once; return seconds.
 
     Each visit is a connection of its own, not greeted yet, that is broken off once the server has said OK. Raises as
     :func:`work`.
@@ -49,7 +49,7 @@ def visit(connect: Callable[[], Client], login: str, count: int) -> float:
     with selectors.DefaultSelector() as selector:
         begun = perf_counter()
         while left < count:
-            while came < min(count, left + CONNECTIONS):
+            while came < min(count, left + at_once):
                 selector.register(connect(), selectors.EVENT_READ)
                 came += 1
             for client in _ready(selector):

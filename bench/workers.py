@@ -14,7 +14,7 @@ import statistics
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from itertools import islice
 from random import Random
@@ -30,12 +30,14 @@ MAILBOX = "workers@example.com"
 MESSAGES = 1_000
 LOGINS = 1_200
 FETCHES = 6_000
+AT_ONCE = 32
+"""Connections at once: enough that every worker always has something to do, whatever it waits for."""
 SPREAD = 400
 ROUNDS = 3
 PERIOD = 0.040
 SHARE = 0.25
 
-_SIDES = ("server", "database", "client")
+_SIDES = ("workers", "first", "database", "client")
 
 Work = Callable[[int], float]
 """Does so many requests, and returns the seconds that they took."""
@@ -76,7 +78,7 @@ def _summary(samples: dict[str, list[dict[str, float]]]) -> dict[str, Any]:
         one, two = medians[f"{name}, 1"], medians[f"{name}, 2"]
         medians[f"{name}, 2 ÷ 1"] = {
             "rate": two["rate"] / one["rate"],
-            "rate of two with a core each": 2 * one["server"] / two["server"],
+            "rate of two with a core each": 2 * one["workers"] / two["workers"],
         }
     return medians
 
@@ -85,7 +87,7 @@ def as_text(part: dict[str, Any]) -> list[str]:
     """Return the tables."""
     lines = []
     for how in ("as it is", "in slices"):
-        lines.append(f"Workers, {how}: requests a second, and ms of processor time for one of server, database, client")
+        lines.append(f"Workers, {how}: requests a second, and ms of processor time for one of {', '.join(_SIDES)}")
         for key, figures in part[how].items():
             values = (
                 [f"{name} {value:.2f}" for name, value in figures.items()]
@@ -99,7 +101,7 @@ def as_text(part: dict[str, Any]) -> list[str]:
 
 def _logging_in(server: Ours) -> Work:
     login = f'LOGIN "{server.user}" "{server.password}"'
-    return lambda count: swarm.visit(lambda: Client(server.address, greeted=False), login, count)
+    return lambda count: swarm.visit(lambda: Client(server.address, greeted=False), login, count, AT_ONCE)
 
 
 @contextmanager
@@ -107,9 +109,9 @@ def _fetching(server: Ours) -> Iterator[Work]:
     """Connections that each worker has as many of, with the mailbox open and every message seen once."""
     random = Random(1)
     clients: list[Client] = []
-    wanted = swarm.CONNECTIONS // server.workers
+    wanted = AT_ONCE // server.workers
     spare: list[Client] = []
-    while len(clients) < swarm.CONNECTIONS:
+    while len(clients) < AT_ONCE:
         client = server.session()
         known = _workers_of(server, client)
         worker = known[client.local_port]
@@ -132,20 +134,23 @@ def _fetching(server: Ours) -> Iterator[Work]:
 
 def _sample(server: Ours, work: Work, count: int) -> dict[str, float]:
     """Return requests a second, and milliseconds of processor time of each side for a request."""
-    processes = machine.family(server.pid)
+    # The process that looks after workers, where there is one, serves nothing.
+    first, *others = machine.family(server.pid)
+    serving, looking = (others, [first]) if server.workers > 1 else ([first], [])
     database = machine.family(server.database.process())
-    before = machine.processor_seconds(processes), machine.processor_seconds(database), sum(os.times()[:2])
+    before = _used(serving, looking, database)
     begun = perf_counter()
     work(count)
     elapsed = perf_counter() - begun
-    after = (
-        machine.processor_seconds(processes),
-        # PostgreSQL's processes come and go with the pool.
-        machine.processor_seconds({*database, *machine.family(server.database.process())}),
-        sum(os.times()[:2]),
-    )
+    # PostgreSQL's processes come and go with the pool.
+    after = _used(serving, looking, {*database, *machine.family(server.database.process())})
     used = {name: 1000 * (now - then) / count for name, now, then in zip(_SIDES, after, before, strict=True)}
     return {"rate": count / elapsed, **used}
+
+
+def _used(*processes: Iterable[int]) -> list[float]:
+    """Return the processor time of some processes, and of this one."""
+    return [*map(machine.processor_seconds, processes), sum(os.times()[:2])]
 
 
 @contextmanager

@@ -13,10 +13,10 @@ import pickle
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 from twisted.logger import ILogObserver, LogEvent, LogLevel, eventAsText
-from zope.interface import directlyProvides
+from zope.interface import implementer
 
 from cybertemp_imap.config import Settings
 from cybertemp_imap.listening import HandedSocket
@@ -24,6 +24,9 @@ from cybertemp_imap.listening import HandedSocket
 COMMANDS, LOG, WORDS, ANSWERS, MEMORY, SOCKETS = range(6)
 """Files of a worker: commands to it, its log, what is printed in it, its answers, the shared memory, and sockets on."""
 
+
+MOMENT = 0.02
+"""Seconds that lines of a worker's log are held back at most, to be sent together: that halves what they cost."""
 
 _OLD = "log_legacy"
 
@@ -70,21 +73,36 @@ def read_beginning(text: str) -> Beginning:
     return beginning
 
 
-def log_to(file: int) -> ILogObserver:
-    """Return an observer that writes events to a pipe, at once: a worker that crashes has said everything before."""
+@implementer(ILogObserver)
+class PipeLog:
+    """An observer that writes events to a pipe: those of a moment together, errors and what was before them at once."""
 
-    def observe(event: LogEvent) -> None:
-        if event.get("log_namespace") == _OLD and event.get("log_level") == LogLevel.info:
+    def __init__(self, file: int, later: Callable[[float, Callable[[], None]], Any]) -> None:
+        """:param later: calls a function so many seconds later."""
+        self._file = file
+        self._later = later
+        self._waiting: list[bytes] = []
+
+    def __call__(self, event: LogEvent) -> None:
+        """Take an event."""
+        level = event.get("log_level", LogLevel.info)
+        if event.get("log_namespace") == _OLD and level == LogLevel.info:
             # Every port that is begun and ended with, of which each worker has those of all workers.
             return
         text = eventAsText(event, includeTimestamp=False, includeSystem=False)
-        if text:
-            level = event.get("log_level", LogLevel.info).name
-            left = line(level, event.get("log_system") or event.get("log_namespace") or "-", text)
-            # Nobody is there to read it any more: then this process is about to end as well.
-            with suppress(BrokenPipeError):
-                while left:
-                    left = left[os.write(file, left) :]
+        if not text:
+            return
+        system = event.get("log_system") or event.get("log_namespace") or "-"
+        self._waiting.append(line(level.name, system, text))
+        if level >= LogLevel.error:
+            self.flush()
+        elif len(self._waiting) == 1:
+            self._later(MOMENT, self.flush)
 
-    directlyProvides(observe, ILogObserver)
-    return cast(ILogObserver, observe)
+    def flush(self) -> None:
+        """Write what waits."""
+        left, self._waiting = b"".join(self._waiting), []
+        # If nobody is there to read it any more, this process is about to end as well.
+        with suppress(BrokenPipeError):
+            while left:
+                left = left[os.write(self._file, left) :]

@@ -152,10 +152,12 @@ def main() -> None:
     importlib.import_module(sys.argv[1]).install()
     from twisted.internet import reactor
 
-    globalLogBeginner.beginLoggingTo([channel.log_to(channel.LOG)])
+    log = channel.PipeLog(channel.LOG, reactor.callLater)
+    globalLogBeginner.beginLoggingTo([log])
     worker = Worker(reactor)
     StandardIO(worker, channel.COMMANDS, channel.ANSWERS, reactor)  # type: ignore[call-arg]
     reactor.run()
+    log.flush()
     sys.exit(1 if worker.failed else 0)
 
 
