@@ -30,7 +30,7 @@ MAILBOX = "workers@example.com"
 MESSAGES = 1_000
 LOGINS = 1_200
 FETCHES = 6_000
-AT_ONCE = 32
+AT_ONCE = 64
 """Connections at once: enough that every worker always has something to do, whatever it waits for."""
 SPREAD = 400
 ROUNDS = 3
