@@ -27,10 +27,10 @@ AT_ONCE = 3
 SHARE = 20.0
 """For every second that a look takes, a mailbox rests for so long."""
 
-SHARE_EACH = 2.0
-"""The same for each mailbox that was looked at of late: so all of them together take half of one connection."""
+SHARE_EACH = 6.0
+"""The same for each mailbox that was looked at of late: so all of them together take a sixth of one connection."""
 
-LONGEST = 3.0
+LONGEST = 4.0
 """Seconds that a mailbox rests at most."""
 
 LONG_AGO = 60.0

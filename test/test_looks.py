@@ -51,7 +51,7 @@ class RestTests(SynchronousTestCase):
         self.assertEqual(self.rests.wait(1), 0)
 
     def test_many(self) -> None:
-        """The more mailboxes are looked at, the longer each rests: all of them together take half of the time."""
+        """The more mailboxes are looked at, the longer each rests: all of them together take a part of the time."""
         for number in range(200):
             self.look(number, 0.1)
             self.clock.advance(-0.1)
