@@ -193,6 +193,13 @@ class BoundsTests(unittest.TestCase):
             self.assertEqual(await box.search(b"TEXT number"), [1, 2, 3, 4])
         self.assertEqual(box.store.read["letters"], [1, 2, 3, 4, 3])
 
+    async def test_long_field(self) -> None:
+        """A message with a very long header field is found each time."""
+        box = await box_of([*MAILS[:2], Mail(letter(b"x", b"Subject: number " + b"x" * 10_000))])
+        for _ in range(2):
+            self.assertEqual(await box.search(b"SUBJECT number"), [1, 2, 3])
+        self.assertEqual(box.store.read["headers"], [1, 2, 3, 3])
+
     async def test_disk_full(self) -> None:
         """When the file cannot be written, searches find what they always do."""
         box = await box_of(MAILS)
@@ -215,6 +222,15 @@ class BoundsTests(unittest.TestCase):
             await first.search(b"LARGER 1")
             await first.search(b"HEADER X-Odd odd")
         self.assertLess(first.mailbox.shared.notes.octets, 3_000)
+
+    async def test_many_fields(self) -> None:
+        """However many header fields are asked about, a few are kept."""
+        box = await box_of(MAILS)
+        many = b" ".join(b"NOT HEADER X-%d a" % number for number in range(100))
+        for program in (many, *(b"NOT HEADER X-%d a" % number for number in range(100)), b"SUBJECT number", many):
+            self.assertEqual(await box.search(program), list(range(1, 11)))
+        self.assertLess(len(box.mailbox.shared.notes.strings), 20)
+        self.assertEqual(await box.search(b"HEADER X-Odd odd"), [1, 3, 5, 7, 9])
 
     async def test_not_in_memory(self) -> None:
         """Texts that the system has to read from the disk are read in a thread."""

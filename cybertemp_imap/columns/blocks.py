@@ -23,6 +23,9 @@ ROWS = 1_000
 OCTETS = 1 << 18
 """Octets of a block of texts from which on it takes no more: far below a slice of the reactor's time to go through."""
 
+LONGEST = 1 << 12
+"""Octets of the values of a header field beyond which they are not kept: a stranger chooses how many there are."""
+
 END = b"\xff"
 """Ends a text."""
 
@@ -136,7 +139,10 @@ class Strings:
         return self.count * _ENTRY + self._text
 
     def learn(self, uid: int, texts: Iterable[str]) -> None:
-        """Take note of a message's texts."""
+        """Take note of a message's texts, unless they are very long."""
+        octets = b"".join([text.encode("utf-8", "surrogatepass") + END for text in texts])
+        if len(octets) > LONGEST:
+            return
         block = self._last
         before = len(block.data)
         if before >= OCTETS or len(block.uids) >= ROWS:
@@ -146,10 +152,8 @@ class Strings:
             self._last = block
         block.add(uid)
         block.starts.append(before)
-        for text in texts:
-            octets = text.encode("utf-8", "surrogatepass") + END
-            block.data += octets
-            self._text += len(octets)
+        block.data += octets
+        self._text += len(octets)
         self.count += 1
 
     async def find(self, needle: bytes, concerns: Concerns, pace: Pace) -> Outcome:

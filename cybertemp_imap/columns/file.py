@@ -111,6 +111,8 @@ class Texts:
     def learn(self, uid: int, text: tuple[str, str]) -> None:
         """Take note of the text of a message's header, which ends in a line end, and of that of its body."""
         header, body = text
+        if len(header) + len(body) >= PAGE:
+            return
         first = header.encode("utf-8", "surrogatepass")
         octets = first + body.encode("utf-8", "surrogatepass") + END
         if len(octets) > PAGE:

@@ -16,6 +16,9 @@ FILE = 1 << 30
 SPARE = 1_000
 """Entries of messages that are gone, beyond as many as there are messages, with which a mailbox's notes are kept."""
 
+FIELDS = 16
+"""Header fields kept of a mailbox: clients choose their names, and may ask for a thousand of them."""
+
 Column = Numbers | Strings | Texts
 
 
@@ -32,6 +35,8 @@ class Notes:
         self.texts = texts
         self.open = True
         self.used = 0
+        self.counted = 0
+        """Octets of it that the shelf has counted."""
 
     @property
     def octets(self) -> int:
@@ -49,8 +54,12 @@ class Notes:
         return self.numbers.setdefault(name, Numbers())
 
     def strings_of(self, field: bytes) -> Strings:
-        """Return the column of a header field, which is in lower case; it may be empty."""
-        return self.strings.setdefault(field, Strings())
+        """Return the column of a header field, which is in lower case; where there is none, a new one."""
+        column = self.strings.pop(field) if field in self.strings else Strings()
+        self.strings[field] = column
+        if len(self.strings) > FIELDS:
+            del self.strings[next(iter(self.strings))]
+        return column
 
     def learnt(self) -> None:
         """Keep the bounds, now that more is known."""
@@ -76,6 +85,7 @@ class Shelf:
         self._memory = memory
         self._notes: WeakSet[Notes] = WeakSet()
         self._uses = 0
+        self._counted = 0
 
     def notes(self) -> Notes:
         """Return empty notes for a mailbox; they are kept for as long as somebody has them."""
@@ -90,13 +100,19 @@ class Shelf:
 
     def make_room(self, asking: Notes) -> None:
         """Drop notes until those that are left fit into the memory; one that fills it alone is open no more."""
+        octets = asking.octets
+        self._counted += octets - asking.counted
+        asking.counted = octets
+        if self._counted <= self._memory:
+            return
+        # Some of what was counted may be gone.
         total = sum(notes.octets for notes in self._notes)
         for notes in sorted(self._notes, key=lambda notes: notes.used):
-            if total <= self._memory:
-                return
-            if notes is not asking:
+            if total > self._memory and notes is not asking:
                 total -= notes.octets
                 notes.forget()
+                notes.counted = 0
+        self._counted = total
         asking.open = total <= self._memory
 
     def _make_pages(self, asking: Texts) -> None:

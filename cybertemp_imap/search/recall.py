@@ -21,6 +21,9 @@ FIELDS = (b"subject", b"from")
 """Header fields that are noted whenever a header is read: clients ask about one after the other. Each that is asked
 about later has the headers read once more; with all that might be, the first search would take half as long again."""
 
+FEW_FIELDS = 8
+"""Header fields asked about up to which they are noted; a search for more is not one that comes again."""
+
 DATE = b"date"
 """The header field that the day comes from on which a message was sent."""
 
@@ -79,6 +82,8 @@ async def recall(question: Recall, notes: Notes, chunk: Chunk, asked: int, pace:
     if isinstance(question, OfNumber):
         outcome = await notes.numbers_of(question.column).find(question.holds, concerns, pace)
     elif isinstance(question, OfField):
+        if question.field not in notes.strings:
+            return 0, 0
         outcome = await notes.strings_of(question.field).find(question.needle, concerns, pace)
     else:
         outcome = await notes.texts.find(question.needle, concerns, pace, question.body_only)
@@ -111,9 +116,11 @@ class Noting:
 
     def __init__(self, notes: Notes, tier: Tier, fields: Iterable[bytes], chunk: Chunk) -> None:
         """``fields`` are the header fields asked about, in lower case."""
+        asked = set(fields)
+        wanted = sorted({*FIELDS, *asked} if len(asked) <= FEW_FIELDS else FIELDS)
         self._takes = [
             _Take(_of_blocks(column.blocks, chunk), value, column.learn)
-            for column, value in (_takes(notes, tier, sorted({*FIELDS, *fields})) if notes.open else ())
+            for column, value in (_takes(notes, tier, wanted) if notes.open else ())
         ]
 
     def values(self, place: int, record: Any) -> Values:

@@ -136,7 +136,7 @@ class _Search:
                     question.found.append(place)
                 if self._pace.spent:
                     await self._pace.breathe()
-        self._notes.learnt()
+            self._notes.learnt()
         for question in questions:
             answers.answer(question.index, question.asked, bits_of(question.found, chunk.size))
         answers.present &= ~bits_of(gone, chunk.size)
