@@ -132,6 +132,18 @@ class Account:
             found = await self.store.find_mailbox(self.identity.user_id, address, key[1])
         return found
 
+    async def _known(self, name: str) -> SharedMailbox | None:
+        """Return a mailbox, up to date, where the process knows what is called so; None tells nothing."""
+        key = self.reach.key(name)
+        return None if self.reach.has_view(key) else await self._mailboxes.named((self.identity.user_id, *key))
+
+    async def _found(self, name: str) -> SharedMailbox:
+        """Look a mailbox up; raises NO_SUCH_MAILBOX. What it is called is remembered."""
+        key = self.reach.key(name)
+        if self.reach.has_view(key):
+            return self._mailboxes.get(await self.find(name))
+        return await self._mailboxes.find((self.identity.user_id, *key), self.find(name))
+
     async def exists(self, name: str) -> bool:
         """Tell whether there is a mailbox of this name."""
         try:
@@ -211,6 +223,7 @@ class Account:
             raise Refused(Refusal.ALREADY_EXISTS if new_folder == folder else Refusal.CANNOT)
         else:
             await self.store.rename_folder(user, owner, folder, new_owner, new_folder)
+            self._mailboxes.doubt(user)
             await self._create_above(new_owner, new_folder)
 
     async def _rename_inbox(self, owner: str, folder: str) -> None:
@@ -223,12 +236,13 @@ class Account:
 
     async def open(self, name: str, *, read_only: bool, tells_recent: bool = True) -> Mailbox:
         """Open a mailbox by its name, up to date; a token that changes nothing has it for reading only."""
-        shared = self._mailboxes.get(await self.find(name))
+        known = await self._known(name)
         mailbox = await Mailbox.open(
-            shared,
+            known or await self._found(name),
             read_only=read_only or self.reach.limits.read_only,
             takes_messages=not self.reach.has_view(self.reach.key(name)),
             tells_recent=tells_recent,
+            current=known is not None,
         )
         self._opened.add(mailbox)
         if self._over is not None:

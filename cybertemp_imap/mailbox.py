@@ -62,10 +62,20 @@ class Mailbox:
 
     @classmethod
     async def open(
-        cls, shared: SharedMailbox, *, read_only: bool, takes_messages: bool = True, tells_recent: bool = True
+        cls,
+        shared: SharedMailbox,
+        *,
+        read_only: bool,
+        takes_messages: bool = True,
+        tells_recent: bool = True,
+        current: bool = False,
     ) -> Mailbox:
-        """Open a mailbox up to date; its recent messages are this session's unless it is read-only (RFC 3501 2.3.2)."""
-        await shared.refresh()
+        """Open a mailbox up to date, which it is already where it is ``current``.
+
+        Its recent messages are this session's unless it is read-only (RFC 3501 2.3.2).
+        """
+        if not current:
+            await shared.refresh()
         mailbox = cls(shared, read_only=read_only, takes_messages=takes_messages, tells_recent=tells_recent)
         await mailbox._claim_recent()
         mailbox.view.report(expunge=True)
@@ -76,8 +86,7 @@ class Mailbox:
         if uid_next == self._recent_claimed or not self._tells_recent:
             return
         self._recent_claimed = uid_next
-        first = await self.shared.store.claim_recent(self.shared.ref, claim=not self.read_only)
-        self.view.arrived_recent(first)
+        self.view.arrived_recent(await self.shared.first_recent(not self.read_only))
 
     def forget_recent(self) -> None:
         """Know nothing of ``\\Recent`` from now on (RFC 9051 section 2.3.2)."""
@@ -89,7 +98,7 @@ class Mailbox:
     async def poll(self) -> None:
         """Take in what others have done; raises NO_SUCH_MAILBOX when the mailbox is gone."""
         self._check_open()
-        await self.shared.refresh()
+        await self.shared.catch_up()
         await self._claim_recent()
 
     def report(self, expunge: bool) -> Report:

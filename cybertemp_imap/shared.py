@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import contextlib
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Coroutine, Iterable, Iterator, Sequence
 from time import monotonic
-from typing import NoReturn
+from typing import Any, NoReturn
+from uuid import UUID
 from weakref import WeakMethod, WeakSet, WeakValueDictionary
 
 from twisted.internet.defer import Deferred
@@ -16,10 +17,12 @@ from cybertemp_imap.columns.shelf import Notes, Shelf
 from cybertemp_imap.counts import PUSH_SECONDS, Durations
 from cybertemp_imap.errors import Refusal, Refused, StoreUnavailable
 from cybertemp_imap.kept.content import Content, Keep
+from cybertemp_imap.known_names import KnownNames, Name
 from cybertemp_imap.looks import Later, Looks
 from cybertemp_imap.messages import Messages, States
 from cybertemp_imap.rules.flags import combine
 from cybertemp_imap.store.interface import FlagChange, MailboxHead, MailboxRef, MessageState, NewMessage, Store
+from cybertemp_imap.trust import Trust
 from cybertemp_imap.view import View
 
 PAGE = 5_000
@@ -57,6 +60,7 @@ class SharedMailbox:
         self._told = told
         self.notes = notes or Shelf().notes()
         """What searches have learnt of its messages."""
+        self.trust = Trust()
         self.heard: float | None = None
         """When the hint came that has the mailbox looked at now."""
         self.messages = Messages()
@@ -64,15 +68,27 @@ class SharedMailbox:
         self.views: WeakSet[View] = WeakSet()
         self.gone = False
         self.content = Content(store, ref, keep, WeakMethod(self.is_current))
-        # How many hints there were, and of how many of them a refresh knows; the first is that nothing is known yet.
-        self._hints = 1
-        self._hints_seen = 0
         self._latest_mod_seq = 0
+        # All below it have been told to some session as \Recent.
+        self._recent_claimed = 0
         # Who called while a refresh was under way; None while there is none.
         self._waiting: list[Deferred[None]] | None = None
         self._expunged_meanwhile: set[int] = set()
 
     # -- keeping in step ----------------------------------------------------------------------------------------------
+
+    async def current(self) -> bool:
+        """Tell whether all that was committed before the call is known, without having looked at the mailbox."""
+        return self._is_known and await self.store.heard_all() and self._is_known
+
+    @property
+    def _is_known(self) -> bool:
+        return self._waiting is None and self.trust.holds and not self.ahead and not self.gone
+
+    async def catch_up(self) -> None:
+        """Do what :meth:`refresh` does, but where notifications tell that there is nothing to be taken in."""
+        if not await self.current():
+            await self.refresh()
 
     async def refresh(self) -> None:
         """Take in all that was committed before the call; raises NO_SUCH_MAILBOX when the mailbox is gone.
@@ -102,23 +118,19 @@ class SharedMailbox:
                 served.callback(outcome)
             waiting, self._waiting = self._waiting, None
 
-    def hint(self) -> None:
-        """Take note that something may have changed."""
-        self._hints += 1
-
     def is_current(self) -> bool:
         """Tell whether nothing has changed in the store since the last refresh, as far as this process was told.
 
         That the mailbox is not the user's any more would be such a change.
         """
-        return self._hints_seen == self._hints and not self.gone and self.store.listening
+        return self.trust.heard and not self.gone and self.store.listening
 
     async def _refresh(self) -> None:
-        hints = self._hints
-        await self._catch_up()
-        self._hints_seen = hints
+        begun = self.trust.begin()
+        head = await self._take_in_changes()
+        self.trust.end(begun, head.settled)
 
-    async def _catch_up(self) -> None:
+    async def _take_in_changes(self) -> MailboxHead:
         self._expunged_meanwhile.clear()
         head = await self.store.refresh(self.ref)
         if head is None:
@@ -128,7 +140,7 @@ class SharedMailbox:
             # Below it only where a change of our own overtook this answer.
             if head.highest_mod_seq == since:
                 self.head = head
-            return
+            return head
         try:
             states, gone = await self._read(since)
         except Refused:
@@ -148,6 +160,7 @@ class SharedMailbox:
             self._take_in((state for state in states if state.uid not in gone_since), gone)
         self._know(head)
         self._tell()
+        return head
 
     async def _read(self, since: int) -> tuple[States, Sequence[int]]:
         """Read what has changed since a mod-sequence, and which UIDs are gone."""
@@ -282,6 +295,8 @@ class SharedMailbox:
         await target._head_known()
         with target._looked_at_when_lost():
             pairs = await self.store.copy(self.ref, uids, target.ref)
+        # Both are refreshed by it, of which this process is not notified.
+        self.trust.hint()
         target.others_changed()
         return pairs
 
@@ -297,6 +312,7 @@ class SharedMailbox:
 
     def others_changed(self) -> None:
         """Have the open sessions of this mailbox told of what one of ours has changed in the store."""
+        self.trust.hint()
         self._look_at(self.ref.id)
 
     @contextlib.contextmanager
@@ -307,6 +323,15 @@ class SharedMailbox:
         except StoreUnavailable:
             self.others_changed()
             raise
+
+    async def first_recent(self, claim: bool) -> int:
+        r"""Return the first UID that no session has been told as ``\Recent``, and claim what is there if asked to."""
+        uid_next = self.head.uid_next
+        if self._recent_claimed < uid_next:
+            first = await self.store.claim_recent(self.ref, claim=claim)
+            self._recent_claimed = max(self._recent_claimed, uid_next if claim else first)
+            return first
+        return self._recent_claimed
 
     async def _head_known(self) -> None:
         """Make sure that UIDVALIDITY is known."""
@@ -352,6 +377,8 @@ class SharedMailboxes:
         self._looks = Looks(self._look, later)
         self._open: WeakValueDictionary[int, SharedMailbox] = WeakValueDictionary()
         self._kept: OrderedDict[int, SharedMailbox] = OrderedDict()
+        self._names = KnownNames()
+        self._made = 0
         self.push = Durations(PUSH_SECONDS)
         """From a hint until all idling sessions of its mailbox have been told."""
         store.observe(self.changed)
@@ -360,6 +387,8 @@ class SharedMailboxes:
         """Return the shared mailbox of a reference found for one user."""
         shared = self._open.get(ref.id)
         if shared is None or shared.gone or shared.ref != ref:
+            if shared is not None:
+                shared.trust.hinted = False
             shared = self._open[ref.id] = SharedMailbox(
                 self.store,
                 ref,
@@ -369,19 +398,52 @@ class SharedMailboxes:
                 notes=self._shelf.notes(),
                 keep=self.keep,
             )
+            shared.trust.hinted = True
+            # Above all that were counted of an earlier one of this number, whose names may be remembered.
+            self._made += 1
+            shared.trust.hints = self._made << 32
         self._kept[ref.id] = shared
         self._kept.move_to_end(ref.id)
         self._trim()
         return shared
 
+    async def named(self, name: Name) -> SharedMailbox | None:
+        """Return the mailbox of this name, up to date, where that is known without asking for it."""
+        number = self._names.get(name, self._hints)
+        shared = None if number is None else self._open.get(number)
+        if shared is None or not await shared.current():
+            return None
+        return shared if self._names.get(name, self._hints) == shared.ref.id else None
+
+    async def find(self, name: Name, look_up: Coroutine[Any, Any, MailboxRef]) -> SharedMailbox:
+        """Look a mailbox up by its name, which is remembered; raises what ``look_up`` does."""
+        with self._names.search() as search:
+            ref = await look_up
+        shared = self.get(ref)
+        if not search.hinted(ref.id):
+            self._names.put(name, ref.id, shared.trust.hints)
+        return shared
+
+    def _hints(self, number: int) -> int:
+        shared = self._open.get(number)
+        return -1 if shared is None else shared.trust.hints
+
+    def doubt(self, user_id: UUID) -> None:
+        """Trust nothing that is known of a user's mailboxes: this process has changed what they are called."""
+        self._names.hint(None)
+        for shared in list(self._open.values()):
+            if shared.ref.user_id == user_id:
+                shared.trust.hint()
+
     def changed(self, mailboxes: Collection[int] | None = None) -> None:
         """Look at what open sessions see of these mailboxes, or of all: those that are named come first."""
+        self._names.hint(mailboxes)
         for number in list(self._open) if mailboxes is None else mailboxes:
             shared = self._open.get(number)
             if shared is not None:
-                shared.hint()
-            if shared is not None and shared.views:
-                self._looks.add(number, first=mailboxes is not None)
+                shared.trust.hint()
+                if shared.views:
+                    self._looks.add(number, first=mailboxes is not None)
         self._looks.begin()
 
     async def _look(self, number: int, heard: float) -> None:

@@ -21,9 +21,9 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.error import ConnectionDone
 from twisted.internet.threads import deferToThreadPool
 from twisted.python.failure import Failure
-from txpostgres import txpostgres
 
 from cybertemp_imap.errors import StoreUnavailable
+from cybertemp_imap.store.asynchronous import Connection
 from cybertemp_imap.store.connection import CONNECT_TIMEOUT
 
 HEAD_START = 0.3
@@ -40,79 +40,6 @@ what was set for one of them would be missing in the next, and be the others'.""
 
 LOCAL_SETTINGS = "SET LOCAL statement_timeout = '{timeout}'; SET LOCAL jit = off; "
 """Comes before each statement then, in one message with it, which makes one transaction of them."""
-
-_BAD = 1
-"""``CONNECTION_BAD`` of libpq."""
-
-
-class Connection(txpostgres.Connection):  # type: ignore[misc]
-    """A connection that tells when it is lost while nobody is using it."""
-
-    on_lost: Any = None
-    pooled = False
-    """Whether a pooler is in between: nothing lasts longer than a transaction then, and the process that runs one is
-    not known."""
-    _socket = -1
-
-    def fileno(self) -> int:
-        """Return the socket's number, -1 once libpq has closed it."""
-        number: int = super().fileno()
-        if number >= 0:
-            self._socket = number
-        return number
-
-    @property
-    def dead(self) -> bool:
-        """Whether nothing can be done with it any more; an exception's class would not tell."""
-        connection = self.pollable()
-        return connection is None or bool(connection.closed) or connection.info.status == _BAD
-
-    def abort(self) -> None:
-        """Close it; who waits for an answer gets :class:`ConnectionDone`.
-
-        A statement that is under way is not cancelled: that would take a connection of its own, made by blocking.
-        """
-        self.on_lost = None
-        if self.pollable() is None:
-            return
-        try:
-            self.close()
-        except OSError:
-            # A statement that could not be sent: libpq has closed the socket by itself, and with that epoll has lost
-            # it. What is left of it in the reactor would keep the next socket of this number from being heard.
-            for watched in ("_reads", "_writes"):
-                getattr(self.reactor, watched, set()).discard(self._socket)
-            self.close()
-
-    def doRead(self) -> None:
-        """Read notifications; a closed socket is not an error to log but a loss to tell."""
-        try:
-            super().doRead()
-        except psycopg2.Error:
-            self._tell()
-        except ValueError:
-            # libpq has closed the socket, psycopg2 does not say so yet, and there is nothing to wait for.
-            if not self.dead:
-                raise
-            self._tell()
-
-    def cursorFinished(self, cursor: Any) -> None:
-        """A statement has ended; on a connection that is dead there is nothing to be read between statements."""
-        if self.dead:
-            self._cursors.discard(cursor)
-        else:
-            super().cursorFinished(cursor)
-
-    def connectionLost(self, reason: Any) -> None:
-        """The socket has failed, as the reactor sees it."""
-        super().connectionLost(reason)
-        if self.dead:
-            self._tell()
-
-    def _tell(self) -> None:
-        on_lost, self.on_lost = self.on_lost, None
-        if on_lost is not None:
-            on_lost(self)
 
 
 class Dialer:
@@ -163,8 +90,9 @@ class Dialer:
         timer = self._reactor.callLater(self.timeout, connection.abort)
         try:
             await connection.connect(dsn)
-            ((direct, *_),) = await connection.runQuery(SETTINGS, (connection.info.backend_pid, self._timeout))
-            connection.pooled = not direct
+            pid = connection.info.backend_pid
+            ((direct, *_),) = await connection.query(SETTINGS, (pid, self._timeout))
+            connection.pid, connection.pooled = pid if direct else 0, not direct
             if connection.dead:
                 raise StoreUnavailable("The connection is lost.")
         except (psycopg2.Error, ConnectionDone, CancelledError, ValueError) as error:

@@ -86,6 +86,8 @@ class MailboxHead:
     uid_validity: int
     uid_next: int
     highest_mod_seq: int
+    settled: bool = True
+    """Whether every change from now on is told; only a refresh says that it is not so yet."""
 
 
 class MessageState(NamedTuple):
@@ -210,6 +212,12 @@ class Store(Protocol):
         """Have changes by others told: the numbers of mailboxes to refresh, or None for all that are open.
 
         It is a hint that may come late, more than once, or for nothing; what this process changed itself is left out.
+        """
+
+    async def heard_all(self) -> bool:
+        """Return when observers have been told of all that was committed before the call; False: that is not known.
+
+        A refresh of a mailbox that was ``settled``, and of which nothing was told since, would then find nothing.
         """
 
     # -- accounts -----------------------------------------------------------------------------------------------------

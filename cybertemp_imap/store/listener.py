@@ -2,6 +2,11 @@
 
 A notification says where to look, no more: its order means nothing, and it is lost with the connection. So whoever
 observes is told to look everywhere whenever the connection has been made anew.
+
+PostgreSQL signals those who listen before it answers the COMMIT that notifies, and a signalled back-end sends all
+notifications that there are for it before it says that a statement has ended. So when the answer to any statement on
+this connection has come, everything has been heard that was committed before the statement was sent. That is asked for
+by :meth:`Listener.heard_all`, by one statement for all who ask meanwhile.
 """
 
 from __future__ import annotations
@@ -14,14 +19,16 @@ import psycopg2
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.error import ConnectionDone
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from cybertemp_imap.errors import StoreUnavailable
 from cybertemp_imap.store import statements as sql
-from cybertemp_imap.store.dialing import Connection, Dialer
+from cybertemp_imap.store.asynchronous import Connection, Patience
+from cybertemp_imap.store.dialing import Dialer
 from cybertemp_imap.store.pool import FIRST_RETRY, LONGEST_RETRY
 
 TIMEOUT = 10.0
-"""Seconds that LISTEN may take."""
+"""Seconds that LISTEN, or an answer to who asks whether all was heard, may take."""
 
 EVERYWHERE = "bans"
 """The payload that concerns every mailbox; any other is a word and numbers of mailboxes."""
@@ -50,6 +57,9 @@ class Listener:
         self._told_pooled = False
         self.listening = False
         """Whether notifications are being heard at the moment."""
+        self._patience = Patience(reactor, TIMEOUT, self._silent)
+        # Who asks while an answer is awaited, and so cannot be served by it.
+        self._asking: list[Deferred[bool]] = []
 
     def start(self) -> None:
         """Begin to listen, in the background."""
@@ -63,7 +73,40 @@ class Listener:
             self._retry.cancel()
             self._retry = None
         self._dialer.stop()
+        self._patience.stop()
         self._close()
+
+    async def heard_all(self) -> bool:
+        """Return when all changes that were committed before the call have been heard; False: that cannot be known."""
+        if not self.listening:
+            return False
+        served: Deferred[bool] = Deferred()
+        self._asking.append(served)
+        if self._connection is not None and not self._connection.busy:
+            self._ask(self._connection)
+        return await served
+
+    def _ask(self, connection: Connection) -> None:
+        served, self._asking = self._asking, []
+        self._patience.begin(connection)
+        connection.query(sql.NOTHING).addBoth(self._answered, connection, served)
+
+    def _answered(self, answer: Any, connection: Connection, served: list[Deferred[bool]]) -> None:
+        heard = not isinstance(answer, Failure) and self._connection is connection
+        if self._connection is connection and connection.dead:
+            self._lost(connection)
+        elif self._asking and self._connection is connection:
+            # Before those are told who may have much to do.
+            self._ask(connection)
+        for each in served:
+            each.callback(heard)
+
+    def _silent(self, connection: Connection) -> None:
+        """There is no answer on the connection: it is made anew."""
+        if self._connection is connection:
+            self._lost(connection)
+        else:
+            connection.abort()
 
     def _try(self, delay: float) -> None:
         if not self._stopped:
@@ -100,8 +143,8 @@ class Listener:
         self._connection = connection
         timer = self._reactor.callLater(TIMEOUT, connection.abort)
         try:
-            connection.addNotifyObserver(self._heard)
-            await connection.runOperation(sql.LISTEN)
+            connection.on_notification = self._heard
+            await connection.query(sql.LISTEN)
         except (psycopg2.Error, ConnectionDone, CancelledError) as error:
             self._close()
             raise StoreUnavailable("PostgreSQL cannot be listened to.") from error
@@ -126,6 +169,9 @@ class Listener:
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.abort()
+        asking, self._asking = self._asking, []
+        for each in asking:
+            each.callback(False)
 
     def _heard(self, notification: Any) -> None:
         if notification.payload == EVERYWHERE:

@@ -19,9 +19,8 @@ from twisted.internet.error import ConnectionDone
 from twisted.logger import Logger
 
 from cybertemp_imap.errors import OutcomeUnknown, StoreUnavailable
-from cybertemp_imap.store.dialing import LOCAL_SETTINGS, Connection, Dialer
-
-Row = tuple[Any, ...]
+from cybertemp_imap.store.asynchronous import Connection, Patience, Row
+from cybertemp_imap.store.dialing import LOCAL_SETTINGS, Dialer
 
 FIRST_RETRY = 0.1
 LONGEST_RETRY = 0.5
@@ -75,8 +74,8 @@ class Pool:
         self._dialer = Dialer(dsn, statement_timeout, reactor) if dialer is None else dialer
         self._called = called
         self._size = size
-        self._statement_timeout = statement_timeout
         self._local_settings = LOCAL_SETTINGS.format(timeout=f"{int(statement_timeout * 1000)}ms")
+        self._patience = Patience(reactor, statement_timeout + GRACE, Connection.abort)
         self._acquire_timeout = acquire_timeout
         self._reactor = reactor
         self._free: deque[Connection] = deque()
@@ -110,7 +109,7 @@ class Pool:
     @property
     def backend_pids(self) -> frozenset[int]:
         """The process numbers of the server's back-ends of all open connections; behind a pooler nobody knows them."""
-        return frozenset(each.info.backend_pid for each in self._all if not each.dead and not each.pooled)
+        return frozenset(connection.pid for connection in self._all if not connection.pooled)
 
     async def start(self) -> None:
         """Open all connections; raises :class:`StoreUnavailable` when the first cannot be opened."""
@@ -134,6 +133,7 @@ class Pool:
             self._retry.cancel()
             self._retry = None
         self._dialer.stop()
+        self._patience.stop()
         while self._waiting:
             self._waiting.popleft().errback(StoreUnavailable("The pool is closed."))
         self._free.clear()
@@ -166,18 +166,8 @@ class Pool:
 
     def _run(self, connection: Connection, sql: str, parameters: Sequence[object]) -> Deferred[list[Row]]:
         """Run a statement; where no answer comes at all, or nobody wants it any more, close the connection."""
-        timer = self._reactor.callLater(self._statement_timeout + GRACE, connection.abort)
-        answer: Deferred[list[Row]] = Deferred(lambda _: connection.abort())
-
-        def ended(result: Any) -> None:
-            if timer.active():
-                timer.cancel()
-            if not answer.called:
-                answer.callback(result)
-
-        text = self._local_settings + sql if connection.pooled else sql
-        connection.runQuery(text, parameters).addBoth(ended)
-        return answer
+        self._patience.begin(connection)
+        return connection.query(self._local_settings + sql if connection.pooled else sql, parameters)
 
     # -- connections --------------------------------------------------------------------------------------------------
 

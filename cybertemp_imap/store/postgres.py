@@ -14,6 +14,7 @@ from cybertemp_imap.errors import Refusal, Refused
 from cybertemp_imap.naming import is_name_of
 from cybertemp_imap.rules.flags import valid_flags
 from cybertemp_imap.store import statements as sql
+from cybertemp_imap.store.asynchronous import Row
 from cybertemp_imap.store.connection import watched
 from cybertemp_imap.store.interface import (
     BanRow,
@@ -30,7 +31,7 @@ from cybertemp_imap.store.interface import (
 )
 from cybertemp_imap.store.listener import Listener, Observer
 from cybertemp_imap.store.messages import MessageReader, array
-from cybertemp_imap.store.pool import Pool, Row
+from cybertemp_imap.store.pool import Pool
 from cybertemp_imap.store.replica import Replica
 from cybertemp_imap.store.writing import MailboxWriter, storable
 
@@ -113,6 +114,10 @@ class PostgresStore(MessageReader, MailboxWriter):
             await self.replica.stop()
         await self.pool.stop()
 
+    async def heard_all(self) -> bool:
+        """Wait for what observers are told of; see the interface."""
+        return await self._listener.heard_all()
+
     @property
     def listening(self) -> bool:
         """Whether notifications of changes are heard at the moment."""
@@ -130,7 +135,10 @@ class PostgresStore(MessageReader, MailboxWriter):
     async def tidy(self) -> None:
         """Clear away unfinished messages, INBOXes of old tokens, what was noted in vain, and expunged long ago."""
         await self.pool.query(sql.TIDY, repeatable=True)
-        await self.pool.query(sql.TIDY_LIMITED, repeatable=True)
+        ((dropped,),) = await self.pool.query(sql.TIDY_LIMITED, repeatable=True)
+        if dropped:
+            # Notifications of what this process does itself are passed over.
+            self._tell(None)
         tidied = MAILBOXES_TIDIED
         while tidied == MAILBOXES_TIDIED:
             ((tidied,),) = await self.pool.query(sql.TIDY_ARRIVALS, (MAILBOXES_TIDIED, IDLE_DAYS), repeatable=True)
@@ -237,7 +245,7 @@ class PostgresStore(MessageReader, MailboxWriter):
 
     async def refresh(self, mailbox: MailboxRef) -> MailboxHead | None:
         """Take in what has happened; see the interface."""
-        rows = await self.pool.query(sql.REFRESH, (mailbox.user_id, mailbox.id), repeatable=True)
+        rows = await self.pool.query(sql.REFRESH, (mailbox.id, mailbox.user_id, mailbox.id), repeatable=True)
         head = MailboxHead(*rows[0]) if rows else None
         if self.replica is not None:
             self.replica.positions.told(mailbox, head)

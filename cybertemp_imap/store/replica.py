@@ -18,9 +18,10 @@ from twisted.logger import Logger
 
 from cybertemp_imap.errors import StoreUnavailable
 from cybertemp_imap.store import statements as sql
-from cybertemp_imap.store.dialing import Connection, Dialer
+from cybertemp_imap.store.asynchronous import Connection, Row
+from cybertemp_imap.store.dialing import Dialer
 from cybertemp_imap.store.interface import MailboxRef
-from cybertemp_imap.store.pool import Pool, Row
+from cybertemp_imap.store.pool import Pool
 from cybertemp_imap.store.positions import SAMPLE_INTERVAL, Position, Positions, printed
 
 PATIENCE = 2.0
@@ -125,7 +126,7 @@ class _ReplicaDialer(Dialer):
         """Open a connection; see the base class."""
         connection = await super().dial(dsn)
         try:
-            ((system,),) = await connection.runQuery(sql.SYSTEM)
+            ((system,),) = await connection.query(sql.SYSTEM)
         except (psycopg2.Error, ConnectionDone, CancelledError) as error:
             connection.abort()
             raise StoreUnavailable("The replica cannot be asked.") from error
