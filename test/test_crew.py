@@ -202,6 +202,17 @@ class StopTests(CrewTestCase):
         two.processEnded(KILLED)
         self.successResultOf(stopping)
 
+    def test_during_the_start(self) -> None:
+        """A start that is under way fails, and none can be begun any more."""
+        starting = Deferred.fromCoroutine(self.crew.start())
+        stopping = Deferred.fromCoroutine(self.crew.stop(10.0))
+        for worker in list(self.spawned):
+            worker.processEnded(WELL)
+        self.successResultOf(stopping)
+        self.failureResultOf(starting, RuntimeError)
+        self.failureResultOf(Deferred.fromCoroutine(self.crew.start()), RuntimeError)
+        self.assertEqual((len(self.spawned), self.clock.getDelayedCalls()), (3, []))
+
     def test_during_a_pause(self) -> None:
         """One that would be started again is not."""
         workers = self.started()

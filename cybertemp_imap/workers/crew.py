@@ -77,8 +77,10 @@ class Crew:
         """Start all; returns when all can serve, and do.
 
         :raises OperatorError: one of them cannot start, for a reason that the operator can mend.
-        :raises RuntimeError: one of them ended for another reason.
+        :raises RuntimeError: one of them ended for another reason, or all are to end.
         """
+        if self._stopping is not None:
+            raise RuntimeError("The workers are to end.")
         self._starting = Deferred()
         for number in range(self.count):
             self._begin(number)
@@ -102,7 +104,7 @@ class Crew:
         return found
 
     async def stop(self, grace: float) -> None:
-        """End all; those that take longer than ``grace`` and some moments are killed."""
+        """End all, also while they start; those that take longer than ``grace`` and some moments are killed."""
         for pause in self._pauses.values():
             pause.cancel()
         self._pauses.clear()
@@ -111,12 +113,13 @@ class Crew:
             for worker in self._workers.values():
                 end(worker)
             if not self._workers:
-                return
+                break
             late = self._reactor.callLater(longest, self._stopping.callback, None)
             await self._stopping
             self._stopping = Deferred()
             if late.active():
                 late.cancel()
+        self._begun(RuntimeError("The workers were ended."))
 
     # -- what workers tell --------------------------------------------------------------------------------------------
 

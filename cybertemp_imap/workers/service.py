@@ -138,18 +138,17 @@ class WorkersService(MultiService):
         await children
         if self._database is not None:
             self._database.cancel()
-        await self._release()
+        self._close_sockets()
+        await self.crew.stop(self._settings.stop_timeout)
         if self._starting is not None:
             await self._starting
+        await self._release()
 
     async def _release(self) -> None:
         """Give back what has been started, in the reverse order."""
         self._renewal.stop()
         self._web.not_ready()
-        # Closed here first: what is closed by the workers alone would go on to take connections.
-        while self._bound:
-            self._bound.pop().close()
-        self._listening = None
+        self._close_sockets()
         await self.crew.stop(self._settings.stop_timeout)
         database, self._database = self._database, None
         if database is not None:
@@ -158,6 +157,12 @@ class WorkersService(MultiService):
         if memory is not None:
             memory.close()
         await self._web.stop()
+
+    def _close_sockets(self) -> None:
+        """Close the sockets here, before the workers do: else they would go on to take connections."""
+        while self._bound:
+            self._bound.pop().close()
+        self._listening = None
 
     def _fail(self, failure: Failure) -> None:
         if not self._stopping and not self.failed.called:
