@@ -14,7 +14,7 @@ import statistics
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from random import Random
@@ -113,7 +113,7 @@ def _fetching(server: Ours) -> Iterator[Work]:
     spare: list[Client] = []
     while len(clients) < AT_ONCE:
         client = server.session()
-        known = _workers_of(server, client)
+        known = _workers_of(server, [*clients, *spare, client])
         worker = known[client.local_port]
         mine = sum(1 for other in clients if known[other.local_port] == worker)
         (clients if mine < wanted else spare).append(client)
@@ -165,10 +165,11 @@ def _slices(server: Ours) -> Iterator[None]:
             slices.terminate()
 
 
-def _workers_of(server: Ours, last: Client) -> dict[int, int]:
-    """Return which worker has a client's port logged in, from the log, when the last has; 1 where there are none."""
+def _workers_of(server: Ours, clients: Sequence[Client]) -> dict[int, int]:
+    """Return which worker has a client's port logged in, from the log, when it has all; 1 where there are none."""
+    ports = {client.local_port for client in clients}
     found: dict[int, int] = {}
-    while last.local_port not in found:
+    while not ports <= found.keys():
         text = (server.folder / "server.log").read_text(errors="replace")
         logins = re.findall(r"\[(?:worker (\d+) )?cybertemp_imap\.sessions\S* event=login .* port=(\d+) ", text)
         found = {int(port): int(worker or 1) for worker, port in logins}
@@ -178,7 +179,7 @@ def _workers_of(server: Ours, last: Client) -> dict[int, int]:
 def _spread(server: Ours) -> list[int]:
     """Return how many of so many connections that stay each worker has."""
     clients = [server.session() for _ in range(SPREAD)]
-    workers = _workers_of(server, clients[-1])
+    workers = _workers_of(server, clients)
     counts = Counter(workers[client.local_port] for client in clients)
     for client in clients:
         client.close()
