@@ -9,7 +9,7 @@ from array import array
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from cybertemp_imap.store.interface import MessageState
 
@@ -76,6 +76,21 @@ class States:
         del self.uids[end:], self.flags[end:], self.mod_seqs[end:]
 
 
+class Kinds(NamedTuple):
+    """Different flag lists, and for each message of some the number of its own: octets where there are so few."""
+
+    lists: Sequence[FlagSet]
+    codes: bytes | Sequence[int]
+
+    @classmethod
+    def of(cls, flags: Iterable[FlagSet]) -> Kinds:
+        """Tell them apart. Most messages share their flags with many others."""
+        flags = list(flags)
+        numbers = {kind: number for number, kind in enumerate(dict.fromkeys(flags))}
+        codes = list(map(numbers.__getitem__, flags))
+        return cls(list(numbers), bytes(codes) if len(numbers) <= 256 else codes)
+
+
 class Messages:
     """What is in a mailbox, by ascending UID. The three sequences are of equal length and never change in place.
 
@@ -84,7 +99,7 @@ class Messages:
     ``keywords_found`` rises with each that comes.
     """
 
-    __slots__ = ("flags", "keywords", "keywords_found", "mod_seq", "mod_seqs", "uids")
+    __slots__ = ("_kinds", "_kinds_of", "flags", "keywords", "keywords_found", "mod_seq", "mod_seqs", "uids")
 
     def __init__(self) -> None:
         self.uids: Sequence[int] = array("I")
@@ -93,9 +108,20 @@ class Messages:
         self.mod_seq = 0
         self.keywords: dict[str, str] = {}
         self.keywords_found = 0
+        self._kinds: dict[int, Kinds] = {}
+        self._kinds_of: Sequence[FlagSet] = self.flags
 
     def __len__(self) -> int:
         return len(self.uids)
+
+    def kinds(self, start: int, stop: int) -> Kinds:
+        """Return the different flag lists of the messages at some positions; worked out once."""
+        if self._kinds_of is not self.flags:
+            self._kinds, self._kinds_of = {}, self.flags
+        known = self._kinds.get(start)
+        if known is None or len(known.codes) != stop - start:
+            known = self._kinds[start] = Kinds.of(self.flags[start:stop])
+        return known
 
     def find(self, uid: int) -> int | None:
         """Return the position of a UID, or None."""

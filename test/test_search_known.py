@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from unittest import mock
 
@@ -14,7 +15,8 @@ from cybertemp_imap.columns.file import PAGE
 from cybertemp_imap.columns.shelf import Shelf
 from cybertemp_imap.errors import StoreUnavailable
 from cybertemp_imap.mailbox import Mailbox
-from cybertemp_imap.shared import SharedMailbox
+from cybertemp_imap.pace import Pace
+from cybertemp_imap.shared import SharedMailboxes
 from test.search_mailbox import ADDRESS, Box, Mail, box_of, letter
 
 MAILS = [
@@ -64,7 +66,7 @@ PROGRAMS = [
 async def opened_again(box: Box, shelf: Shelf | None = None) -> Box:
     """Return a mailbox as another process has it open, with what its own searches learn."""
     ref = box.mailbox.shared.ref
-    shared = SharedMailbox(box.store, ref, notes=(shelf or Shelf()).notes())
+    shared = SharedMailboxes(box.store, shelf=shelf).get(ref)
     return Box(box.store, await Mailbox.open(shared, read_only=True), box.ids)
 
 
@@ -102,6 +104,23 @@ class KnownTests(unittest.TestCase):
             self.assertEqual(len(await box.search(program)), 10)
         self.assertEqual(box.store.read, {"headers": [8, 9, 10], "letters": [8, 9, 10]})
 
+    async def test_learnt_meanwhile(self) -> None:
+        """What another search learns while this one lets others run is not taken for looked at."""
+        breathe = Pace.breathe
+        for program in (b"SUBJECT number", b"SINCE 1-Jan-2020", b"TEXT number"):
+            box = await box_of(MAILS)
+            await box.search(b"1:5 " + program)
+            others = [b"6:10 " + program]
+
+            async def breathing(self: Pace, box: Box = box, others: list[bytes] = others) -> None:
+                if others:
+                    await box.search(others.pop())
+                await breathe(self)
+
+            with self.subTest(program=program), mock.patch.object(Pace, "breathe", breathing):
+                self.assertEqual(await box.search(program), list(range(1, 11)))
+                self.assertEqual(others, [])
+
     async def test_some_known(self) -> None:
         """What is known of some messages, in whatever order, is used for those, and the others are read."""
         box = await box_of(MAILS)
@@ -130,7 +149,7 @@ class KnownTests(unittest.TestCase):
 
     async def test_not_the_users(self) -> None:
         """When the mailbox is another's, nothing is found, whatever is known of it; nor when nobody can tell."""
-        box = await box_of(MAILS)
+        box = await opened_again(await box_of(MAILS))
         for program in PROGRAMS:
             await box.search(program)
         box.store.available = False
@@ -184,6 +203,8 @@ class BoundsTests(unittest.TestCase):
             for _ in range(2):
                 self.assertEqual(await box.search(b"TEXT body"), [1, 2, 3])
             self.assertEqual(box.store.calls["letters"], 1)
+            del box
+            gc.collect()
 
     async def test_big_message(self) -> None:
         """A message too big to be kept is found each time."""

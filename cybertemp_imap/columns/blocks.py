@@ -13,7 +13,7 @@ from array import array
 from bisect import bisect_right
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
-from itertools import compress
+from typing import NamedTuple
 
 from cybertemp_imap.pace import Pace
 
@@ -28,6 +28,8 @@ LONGEST = 1 << 12
 
 END = b"\xff"
 """Ends a text."""
+
+_DIGITS = bytes.maketrans(b"\0\1", b"01")
 
 _ENTRY = 12
 """Octets of an entry beside its text: the UID and where it begins."""
@@ -84,12 +86,30 @@ Concerns = Callable[[Block], bool]
 """Tells whether a search asks about any message of a block."""
 
 
+class Seen(NamedTuple):
+    """The messages that a block had when it was gone through: it may grow while others have their turn."""
+
+    low: int
+    high: int
+    dense: bool
+    uids: Sequence[int]
+
+    @classmethod
+    def of(cls, block: Block) -> Seen:
+        """Return those it has now."""
+        return cls(block.low, block.high, block.dense, block.uids[:])
+
+
 @dataclass(slots=True)
 class Outcome:
-    """What was found in a column: the blocks that were gone through, and the UIDs of those in them that match."""
+    """What was found in a column: the blocks that were gone through, and the UIDs of those in them that match.
 
-    blocks: list[Block] = field(default_factory=list)
+    Where many match, as with numbers, ``digits`` says it instead: 1 or 0 for each message of each block.
+    """
+
+    blocks: list[Seen] = field(default_factory=list)
     found: list[int] = field(default_factory=list)
+    digits: list[bytes] = field(default_factory=list)
 
 
 class Numbers:
@@ -118,8 +138,8 @@ class Numbers:
         outcome = Outcome()
         for block in tuple(self.blocks):
             if concerns(block):
-                outcome.blocks.append(block)
-                outcome.found.extend(compress(block.uids, map(holds, block.values)))
+                outcome.blocks.append(Seen.of(block))
+                outcome.digits.append(bytes(map(holds, block.values)).translate(_DIGITS))
                 await pace.breathe()
         return outcome
 
@@ -161,7 +181,7 @@ class Strings:
         outcome = Outcome()
         for block in tuple(self.blocks):
             if concerns(block):
-                outcome.blocks.append(block)
+                outcome.blocks.append(Seen.of(block))
                 outcome.found.extend(map(block.uids.__getitem__, holding(block.data, needle or END, block.starts)))
                 await pace.breathe()
         return outcome

@@ -15,7 +15,7 @@ from typing import Any
 from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 
-from cybertemp_imap.columns.blocks import END, Block, Concerns, Outcome, holding
+from cybertemp_imap.columns.blocks import END, Block, Concerns, Outcome, Seen, holding
 from cybertemp_imap.pace import Pace
 
 PAGE = 1 << 19
@@ -152,7 +152,7 @@ class Texts:
             await self._file.read(block.page, memoryview(buffer)[:used], pace.reactor)
             # While a thread has read, the block may have been lent to others, or grown.
             if block.lent and len(block.uids) == count:
-                outcome.blocks.append(block)
+                outcome.blocks.append(Seen.of(block))
                 skip = block.bodies if body_only else ()
                 outcome.found.extend(map(block.uids.__getitem__, holding(buffer, needle, block.starts, used, skip)))
             await pace.breathe()

@@ -26,6 +26,6 @@ def span_of(start: int, stop: int) -> int:
     return ((1 << (stop - start)) - 1) << start
 
 
-def positions_of(bits: int) -> list[int]:
-    """Return the positions in a set, ascending."""
-    return list(compress(count(), bin(bits)[:1:-1].encode().translate(_TRUTH)))
+def positions_of(bits: int, start: int = 0) -> list[int]:
+    """Return the positions in a set, ascending; bit 0 stands for ``start``."""
+    return list(compress(count(start), bin(bits)[:1:-1].encode().translate(_TRUTH)))

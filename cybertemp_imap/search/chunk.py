@@ -7,14 +7,14 @@ from collections.abc import Container, Iterable, Iterator, Sequence
 from functools import cached_property
 
 from cybertemp_imap.mailbox import Mailbox
-from cybertemp_imap.messages import FlagSet
+from cybertemp_imap.messages import Kinds
 from cybertemp_imap.search.bits import bits_of, bits_of_digits, span_of
 
 CHUNK = 5_000
 """Messages that are searched together: as many as can be looked through in about a slice of the reactor's time."""
 
 _CODES = 256
-"""Different flag lists in a chunk up to which each message's is an octet."""
+"""What an octet can number."""
 
 
 class Chunk:
@@ -30,18 +30,17 @@ class Chunk:
         self.everyone = span_of(0, self.size)
         self._recent = mailbox.view.recent
         messages = mailbox.shared.messages
-        self._flags: Sequence[FlagSet]
         self._mod_seqs: Sequence[int]
         if uids is messages.uids:
             self._there: Sequence[int] = range(self.size)
-            self._flags = messages.flags[start : start + self.size]
+            self._kinds = messages.kinds(start, start + self.size)
             self._mod_seqs = messages.mod_seqs[start : start + self.size]
             self.present = self.everyone
         else:
             found = [(position, messages.find(uid)) for position, uid in enumerate(self.uids)]
             at = [each for _, each in found if each is not None]
             self._there = [position for position, each in found if each is not None]
-            self._flags = [messages.flags[each] for each in at]
+            self._kinds = Kinds.of(messages.flags[each] for each in at)
             self._mod_seqs = [messages.mod_seqs[each] for each in at]
             self.present = bits_of(self._there, self.size)
 
@@ -49,21 +48,12 @@ class Chunk:
 
     def flagged(self, flag: str) -> int:
         """Return which messages have a flag; ``flag`` is in lower case."""
-        kinds, codes = self._kinds
-        having = [flag in kind.folded for kind in kinds]
-        if len(self._there) < self.size or len(kinds) > _CODES:
-            return bits_of((at for at, code in zip(self._there, codes, strict=True) if having[code]), self.size)
-        table = b"".join(b"1" if each else b"0" for each in having).ljust(_CODES, b"0")
-        return bits_of_digits(bytes(codes).translate(table))
-
-    @cached_property
-    def _kinds(self) -> tuple[list[FlagSet], Sequence[int]]:
-        """The different flag lists, and for each message that is there the number of its own.
-
-        Most messages share their flags with many others, so a flag is looked up a few times only.
-        """
-        numbers: dict[FlagSet, int] = {kind: number for number, kind in enumerate(dict.fromkeys(self._flags))}
-        return list(numbers), list(map(numbers.__getitem__, self._flags))
+        having = [flag in kind.folded for kind in self._kinds.lists]
+        codes = self._kinds.codes
+        if isinstance(codes, bytes) and len(codes) == self.size:
+            table = b"".join([b"1" if each else b"0" for each in having]).ljust(_CODES, b"0")
+            return bits_of_digits(codes.translate(table))
+        return bits_of((at for at, code in zip(self._there, codes, strict=True) if having[code]), self.size)
 
     def recent(self) -> int:
         """Return which messages are ``\\Recent`` in this session."""
@@ -80,10 +70,20 @@ class Chunk:
         """Return which messages have one of some UIDs."""
         return bits_of((position for position, uid in enumerate(self.uids) if uid in uids), self.size)
 
+    @property
+    def dense(self) -> bool:
+        """Whether there is a message for each UID between the first and the last."""
+        return self.uids[-1] - self.uids[0] + 1 == self.size
+
+    def counted_from(self, uid: int, bits: int) -> int:
+        """Return the messages of a set that counts UIDs from one on; only where the chunk is dense."""
+        offset = uid - self.uids[0]
+        return (bits << offset if offset >= 0 else bits >> -offset) & self.everyone
+
     def having(self, uids: Iterable[int]) -> int:
         """Return which messages have the UIDs given, some of which may be of none."""
-        first, last = self.uids[0], self.uids[-1]
-        if last - first + 1 == self.size:
+        if self.dense:
+            first, last = self.uids[0], self.uids[-1]
             return bits_of((uid - first for uid in uids if first <= uid <= last), self.size)
         places = self._places
         return bits_of((places[uid] for uid in uids if uid in places), self.size)

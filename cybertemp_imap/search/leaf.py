@@ -196,10 +196,10 @@ def _date(key: KeyDate, scope: Scope) -> Leaf:
 def _within(order: DateOrder, start: int, length: int, least: int | None) -> Callable[[int], bool]:
     """Return what tells whether a number is before, in or after the beginning of a day; none is below ``least``."""
     if order is DateOrder.SINCE:
-        return lambda number: number >= start
+        return start.__le__
     if order is DateOrder.ON:
         return lambda number: start <= number < start + length
-    return (lambda number: number < start) if least is None else (lambda number: least <= number < start)
+    return start.__gt__ if least is None else (lambda number: least <= number < start)
 
 
 @leaf_of.register
@@ -215,8 +215,8 @@ def _age(key: KeyAge, scope: Scope) -> Leaf:
         return dates.internal >= limit
 
     if key.older:
-        return RecordLeaf(Tier.DATES, older, OfNumber(INTERNAL, lambda internal: internal <= known))
-    return RecordLeaf(Tier.DATES, younger, OfNumber(INTERNAL, lambda internal: internal >= known))
+        return RecordLeaf(Tier.DATES, older, OfNumber(INTERNAL, known.__ge__))
+    return RecordLeaf(Tier.DATES, younger, OfNumber(INTERNAL, known.__le__))
 
 
 @leaf_of.register
@@ -224,7 +224,7 @@ def _larger(key: KeyLarger, scope: Scope) -> Leaf:
     def larger(metadata: Metadata) -> bool:
         return metadata.size > key.octets
 
-    return RecordLeaf(Tier.METADATA, larger, OfNumber(SIZE, lambda size: size > key.octets))
+    return RecordLeaf(Tier.METADATA, larger, OfNumber(SIZE, key.octets.__lt__))
 
 
 @leaf_of.register
@@ -232,7 +232,7 @@ def _smaller(key: KeySmaller, scope: Scope) -> Leaf:
     def smaller(metadata: Metadata) -> bool:
         return metadata.size < key.octets
 
-    return RecordLeaf(Tier.METADATA, smaller, OfNumber(SIZE, lambda size: size < key.octets))
+    return RecordLeaf(Tier.METADATA, smaller, OfNumber(SIZE, key.octets.__gt__))
 
 
 @leaf_of.register

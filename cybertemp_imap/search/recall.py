@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from cybertemp_imap.columns.blocks import Block
+from cybertemp_imap.columns.blocks import Block, Seen
 from cybertemp_imap.columns.shelf import Column, Notes
 from cybertemp_imap.pace import Pace
+from cybertemp_imap.search.bits import bits_of_digits
 from cybertemp_imap.search.chunk import Chunk
 from cybertemp_imap.search.tier import Tier
 
@@ -30,6 +31,7 @@ DATE = b"date"
 INTERNAL, SAVED, SENT, SIZE = "internal", "saved", "sent", "size"
 """Columns of numbers: moments in microseconds, days (0 for none), octets."""
 
+_ONE = ord("1")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 DAY = 86_400_000_000
@@ -87,10 +89,16 @@ async def recall(question: Recall, notes: Notes, chunk: Chunk, asked: int, pace:
         outcome = await notes.strings_of(question.field).find(question.needle, concerns, pace)
     else:
         outcome = await notes.texts.find(question.needle, concerns, pace, question.body_only)
-    return _of_blocks(outcome.blocks, chunk), chunk.having(outcome.found)
+    found = chunk.having(outcome.found)
+    for block, digits in zip(outcome.blocks, outcome.digits, strict=False):
+        if block.dense and chunk.dense:
+            found |= chunk.counted_from(block.low, bits_of_digits(digits))
+        else:
+            found |= chunk.having(uid for uid, digit in zip(block.uids, digits, strict=True) if digit == _ONE)
+    return _of_blocks(outcome.blocks, chunk), found
 
 
-def _of_blocks(blocks: Iterable[Block], chunk: Chunk) -> int:
+def _of_blocks(blocks: Iterable[Block | Seen], chunk: Chunk) -> int:
     """Return which messages of a chunk some blocks hold."""
     bits = 0
     for block in blocks:

@@ -22,6 +22,7 @@ from cybertemp_imap.search.program import Answers, Node, program_of
 from cybertemp_imap.search.reading import Reader, Reading
 from cybertemp_imap.search.recall import FIELDS, Noting, Values, recall
 from cybertemp_imap.search.tier import Tier
+from cybertemp_imap.shared import SharedMailbox
 
 BIG = 1 << 17
 """Octets above which a message is looked through in a thread: about what takes a slice of the reactor's time."""
@@ -42,11 +43,13 @@ async def search(mailbox: Mailbox, key: SearchKey, *, saved: Iterable[int] = (),
     looking = _Search(mailbox, program, reactor)
     found: list[int] = []
     for chunk in chunks(mailbox, uids):
-        found.extend(chunk.start + position for position in await looking.through(chunk))
-    # What is read tells by itself whether the mailbox is its user's; what was known does not.
-    if looking.recalled and found and not await mailbox.shared.store.holds(mailbox.shared.ref):
-        return []
-    return found
+        found += positions_of(await looking.through(chunk), chunk.start)
+    return found if not (looking.recalled and found) or await _still_held(mailbox.shared) else []
+
+
+async def _still_held(shared: SharedMailbox) -> bool:
+    """Tell whether a mailbox is still its user's: what is read tells that by itself, what was known does not."""
+    return shared.is_current() or await shared.store.holds(shared.ref)
 
 
 @dataclass(slots=True)
@@ -75,8 +78,8 @@ class _Search:
         self.recalled = False
         """Whether anything that is found was known, and not read."""
 
-    async def through(self, chunk: Chunk) -> list[int]:
-        """Return the positions in a chunk of the messages that match."""
+    async def through(self, chunk: Chunk) -> int:
+        """Return which messages of a chunk match."""
         answers = Answers(self._program, chunk.everyone, chunk.present)
         for index, node in enumerate(self._program):
             if isinstance(node.leaf, ViewLeaf):
@@ -88,7 +91,7 @@ class _Search:
                 break
             await self._ask(tier, chunk, answers)
             await answers.settle(self._pace)
-        return positions_of(answers.found)
+        return answers.found
 
     async def _ask(self, tier: Tier, chunk: Chunk, answers: Answers) -> None:
         """Answer the leaves of a tier, as far as it matters: from what is known, then from what is read."""

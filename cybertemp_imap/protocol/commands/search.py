@@ -35,7 +35,7 @@ async def run(session: ImapServer, command: Search) -> Completion:
             session.saved_uids = ()
         raise
     view = session.mailbox.view
-    uids = [view.uids[position] for position in found]
+    uids = list(map(view.uids.__getitem__, found))
     # IMAP4rev2 has but the extended answer (RFC 9051 section 6.4.4).
     returns = frozenset({"ALL"}) if command.returns is None and rev2_enabled(session) else command.returns
     told = uids if returns is None else _saved(uids, returns)
