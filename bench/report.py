@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from bench import churn, cold, curves, delivery, fairness, hostile, memory, push, receiver, workers
+from bench import churn, cold, costs, curves, delivery, fairness, hostile, memory, push, receiver, workers
 from bench.beside import OTHERS
 from bench.scenarios import SCENARIOS, Scenario
 from bench.servers import Ours
@@ -22,6 +22,7 @@ _PARTS: dict[str, Callable[[dict[str, Any]], list[str]]] = {
     "delivery": delivery.as_text,
     "hostile": hostile.as_text,
     "workers": workers.as_text,
+    "costs": costs.as_text,
 }
 _NAMES = [server.name for server in OTHERS.values()]
 

@@ -10,7 +10,21 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from bench import beside, churn, cold, curves, delivery, fairness, hostile, machine, memory, push, receiver, workers
+from bench import (
+    beside,
+    churn,
+    cold,
+    costs,
+    curves,
+    delivery,
+    fairness,
+    hostile,
+    machine,
+    memory,
+    push,
+    receiver,
+    workers,
+)
 from bench.beside import Plan
 from bench.scenarios import SCENARIOS
 from bench.servers import Ours
@@ -28,6 +42,7 @@ PARTS: dict[str, Part] = {
     "delivery": delivery.measure,
     "hostile": hostile.measure,
     "workers": workers.measure,
+    "costs": costs.measure,
 }
 
 #: Parts that go on for as long as they are told to.

@@ -13,7 +13,7 @@ author = "The cybertemp-imap authors"
 copyright = author
 release = version = __version__
 
-extensions = ["generated"]
+extensions = ["generated", "myst_parser"]
 highlight_language = "none"
 html_theme = "alabaster"
 html_theme_options = {"description": "Temporary and private mailboxes over IMAP", "page_width": "70em"}
