@@ -10,6 +10,7 @@ from uuid import UUID, uuid4
 
 import psycopg2
 import psycopg2.extras
+from psycopg2.extensions import parse_dsn
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
@@ -206,6 +207,39 @@ class ReplicaTests(ReplicaTestCase):
         self.pause()
         await self.store.delete_address(self.user_id, ADDRESS)
         self.assertEqual(await self.store.sources(self.ref, [1, 2]), [])
+
+    async def test_positions(self) -> None:
+        """What leaves a mailbox moves on what a replica must have; a flag does not, as nothing read depends on it."""
+        await self.until_read_from("replica", 1, 2)
+        replica = self.store.replica
+        assert replica is not None
+        replica._clock.stop()
+        self.patch(replica.positions, "_samples", (0, 0))
+        head = await self.store.refresh(self.ref)
+        before = await replica.positions.needed(self.ref)
+        assert head is not None and before is not None
+        await self.store.store_flags(self.ref, [1], "+", ["\\Seen"], None)
+        await self.store.refresh(self.ref)
+        self.assertEqual(await self.store.expunged_since(self.ref, head.highest_mod_seq), [])
+        self.assertEqual(await replica.positions.needed(self.ref), before)
+        await self.store.store_flags(self.ref, [2], "+", ["\\Deleted"], None)
+        await self.store.expunge(self.ref, [2])
+        self.assertEqual(await self.store.expunged_since(self.ref, head.highest_mod_seq), [2])
+        after = await replica.positions.needed(self.ref)
+        self.assertTrue(after is not None and after > before)
+
+    async def test_isolation_level(self) -> None:
+        """Where a transaction has one snapshot, the replica is not read from: it may be older than the look."""
+        name = parse_dsn(self.dsn)["dbname"]
+        self.run_on(self.dsn, f"ALTER DATABASE {name} SET default_transaction_isolation = 'repeatable read'")
+        standby = self.standby.dsn_like(self.dsn)
+        while self.run_on(standby, "SHOW default_transaction_isolation") != [("repeatable read",)]:
+            await deferLater(reactor, 0.02)
+        self.store = await self.started(self.proxy.dsn)
+        self.ref = await self.opened(self.store)
+        for _ in range(30):
+            self.assertEqual(await self.read(1, 2), "primary")
+            await deferLater(reactor, 0.01)
 
     async def test_not_listening(self) -> None:
         """Without notifications, nothing is read from the replica."""

@@ -266,9 +266,11 @@ class PostgresStore(MessageReader, MailboxWriter):
         rows = await self.pool.query(sql.EXPUNGED_SINCE, (since, since, *key), repeatable=True)
         if not rows:
             raise Refused(Refusal.NO_SUCH_MAILBOX)
-        if rows[0][1]:
-            return None
-        return [uid for uid, _ in rows if uid is not None]
+        gone = None if rows[0][1] else [uid for uid, _ in rows if uid is not None]
+        if self.replica is not None and gone != []:
+            # It may be somebody else's by now, and the replica may still show it.
+            self.replica.positions.forget([mailbox.id])
+        return gone
 
     async def claim_recent(self, mailbox: MailboxRef, *, claim: bool = True) -> int:
         """Return the first recent UID; see the interface."""
