@@ -116,7 +116,7 @@ class ServerCollector(Collector):
 
     def _changes(self) -> Iterator[Metric]:
         store = self._vitals.store
-        yield Gauge(PREFIX + "listener_up", "Whether notifications of changes are heard.", int(store.listening))
+        yield Gauge(PREFIX + "listener_up", "Whether notifications of changes are heard.", int(store.listener_up))
         push = Histogram(
             PREFIX + "push_duration_seconds", "From hearing of a change until idling sessions have been told."
         )

@@ -34,7 +34,7 @@ class Vitals:
     async def faults(self) -> list[str]:
         """Return what keeps the server from serving, one sentence each; none when it is ready."""
         found = [await self._database()]
-        if not self.store.listening:
+        if not self.store.listener_up:
             found.append("listener: notifications of changes are not heard.")
         return [fault for fault in found if fault is not None]
 

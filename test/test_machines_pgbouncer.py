@@ -148,6 +148,23 @@ class SessionTests(TwoServersTestCase):
         ((used,),) = execute(self.direct, _USED)
         self.assertLessEqual(used, SERVERS)
 
+    async def test_pooled_listener(self) -> None:
+        """Where the connection that listens leads through the pooler too, a session that asks is told all the same."""
+        self.pooled = await self.serve()
+        await self.ask_by_turns()
+
+    @in_thread
+    def ask_by_turns(self) -> None:
+        """Ask after each delivery."""
+        owner = self.account("box")
+        session = Session(self.pooled, owner.email, owner.token)
+        self.addCleanup(session.close)
+        self.assertTrue(session.select(owner.address("box")))
+        for number in range(1, 6):
+            execute(self.dsn, _DELIVER, owner.address("box"), f"m{number}")
+            session.ok("NOOP")
+            self.assertEqual(len(session.messages), number)
+
 
 class DoctorTests(DoctorCase):
     """What the doctor says of a pooler."""

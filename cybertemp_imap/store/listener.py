@@ -76,9 +76,14 @@ class Listener:
         self._patience.stop()
         self._close()
 
+    @property
+    def certain(self) -> bool:
+        """Whether it is known that what is notified is heard; behind a pooler, it depends on what nobody tells."""
+        return self.listening and self._connection is not None and not self._connection.pooled
+
     async def heard_all(self) -> bool:
         """Return when all changes that were committed before the call have been heard; False: that cannot be known."""
-        if not self.listening:
+        if not self.certain:
             return False
         served: Deferred[bool] = Deferred()
         self._asking.append(served)

@@ -85,7 +85,7 @@ class PostgresStore(MessageReader, MailboxWriter):
         dsn = watched(dsn)
         pool, replica = Pool(dsn, pool_size, statement_timeout, acquire_timeout, reactor), None
         if replica_dsn is not None:
-            replica = Replica(watched(replica_dsn), pool, pool_size, lambda: self._listener.listening, reactor)
+            replica = Replica(watched(replica_dsn), pool, pool_size, lambda: self.listening, reactor)
         MessageReader.__init__(self, pool, reactor, replica)
         MailboxWriter.__init__(self, folder_quota, address_quota)
         self._bans_elsewhere = bans_elsewhere
@@ -120,7 +120,12 @@ class PostgresStore(MessageReader, MailboxWriter):
 
     @property
     def listening(self) -> bool:
-        """Whether notifications of changes are heard at the moment."""
+        """Whether notifications of changes are heard at the moment, for certain."""
+        return self._listener.certain
+
+    @property
+    def listener_up(self) -> bool:
+        """Whether there is a connection that listens; behind a pooler it may hear nothing."""
         return self._listener.listening
 
     @property
