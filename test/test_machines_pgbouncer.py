@@ -29,13 +29,10 @@ _DELIVER = """
     INSERT INTO emails (mailbox_owner, mailbox, subject, body, from_addr, to_addrs, timestamp)
     VALUES (%s, 'INBOX', %s, 'Hello', 'a@b.example', '{}', now())
 """
-_USED = """
-    SELECT count(*) FROM pg_stat_activity
-    WHERE datname = current_database() AND query NOT LIKE 'LISTEN%%' AND pid <> pg_backend_pid()
-"""
+_USED = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
 _END = """
     SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
-    WHERE datname = current_database() AND query NOT LIKE 'LISTEN%%' AND pid <> pg_backend_pid()
+    WHERE datname = current_database() AND pid <> pg_backend_pid()
 """
 
 
@@ -94,6 +91,8 @@ class PoolTests(TestCase):
             self.assertEqual(await self.pool.query("SELECT 1", repeatable=True), [(1,)])
         self.bouncer.stop()
         self.bouncer.start()
+        # The reactor has stood still meanwhile: the pool is to hear of what it has lost.
+        await deferLater(reactor, 0.2)
         self.assertEqual(await self.pool.query("SELECT 2", repeatable=True), [(2,)])
 
 
@@ -146,7 +145,7 @@ class SessionTests(TwoServersTestCase):
             session.learn()
             self.assertEqual([subject for subject, _ in session.contents.values()], ["m3", "m4", "pushed", "own"])
         ((used,),) = execute(self.direct, _USED)
-        self.assertLessEqual(used, SERVERS)
+        self.assertLessEqual(used, SERVERS + len(self.ports))
 
     async def test_pooled_listener(self) -> None:
         """Where the connection that listens leads through the pooler too, a session that asks is told all the same."""

@@ -242,7 +242,7 @@ class ReadinessTests(SynchronousTestCase):
         self.addCleanup(wire.close)
         silent: Deferred[Any] = Deferred()
         known = [each.version for each in migrations.migrations()]
-        store = mock.Mock(listening=True, schema_versions=mock.Mock(side_effect=[silent, succeed(known)]))
+        store = mock.Mock(listener_up=True, schema_versions=mock.Mock(side_effect=[silent, succeed(known)]))
         vitals = Vitals(wire.factory, store, wire.mailboxes, mock.Mock(), wire.clock)
         asking = [Deferred.fromCoroutine(vitals.faults()) for _ in range(3)]
         wire.later(PATIENCE)
@@ -281,7 +281,7 @@ def _labels_by_sample() -> dict[str, set[str]]:
     wire.factory.session_log.counts.command("NOOP", "OK", 0.0)
     pool = mock.Mock(usage=mock.Mock(size=1, connected=1, busy=0, waiting=0), timeouts=0, refused=0)
     reads = {"primary": 0, "replica": 0}
-    store = mock.Mock(pool=pool, listening=True, bans_age=1.0, reads=reads, replica=mock.Mock(pool=pool))
+    store = mock.Mock(pool=pool, listener_up=1, bans_age=1.0, reads=reads, replica=mock.Mock(pool=pool))
     vitals = Vitals(wire.factory, store, wire.mailboxes, mock.Mock(age=1.0), wire.clock)
     found: dict[str, set[str]] = {}
     for family in metrics.registry(vitals).collect():
