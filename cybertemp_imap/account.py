@@ -157,7 +157,8 @@ class Account:
         self.reach.check_change()
         if self.reach.has_view(self.reach.key(name)):
             raise Refused(Refusal.NO_PERMISSION)
-        return self._mailboxes.get(await self.find(name))
+        name_key = (self.identity.user_id, *self.reach.key(name))
+        return await self._mailboxes.named(name_key, current=False) or await self._found(name)
 
     async def create_mailbox(self, name: str, special_use: str | None = None) -> MailboxRef:
         """Create an address (:mod:`cybertemp_imap.addresses`), or a folder and those above it."""

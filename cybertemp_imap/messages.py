@@ -99,11 +99,27 @@ class Messages:
     ``keywords_found`` rises with each that comes.
     """
 
-    __slots__ = ("_kinds", "_kinds_of", "flags", "keywords", "keywords_found", "mod_seq", "mod_seqs", "uids")
+    __slots__ = (
+        "_keywords_of",
+        "_kinds",
+        "_kinds_of",
+        "_unseen",
+        "_unseen_of",
+        "flags",
+        "keywords",
+        "keywords_found",
+        "mod_seq",
+        "mod_seqs",
+        "uids",
+    )
 
     def __init__(self) -> None:
         self.uids: Sequence[int] = array("I")
         self.flags: Sequence[FlagSet] = []
+        # What was found out of these lists holds for as long as they are those of the mailbox.
+        self._keywords_of: Sequence[FlagSet] | None = None
+        self._unseen_of: Sequence[FlagSet] | None = None
+        self._unseen: int | None = None
         self.mod_seqs: Sequence[int] = array("Q")
         self.mod_seq = 0
         self.keywords: dict[str, str] = {}
@@ -176,10 +192,21 @@ class Messages:
 
     def forget_keywords(self) -> None:
         """Forget the keywords that no message has any more."""
+        if self._keywords_of is self.flags:
+            return
+        self._keywords_of = self.flags
         used = {name.lower() for flags in set(self.flags) for name in flags.keywords}
         self.keywords = {folded: name for folded, name in self.keywords.items() if folded in used}
         for flags in set(self.flags):
             self._note_keywords(flags.keywords)
+
+    @property
+    def first_unseen(self) -> int | None:
+        """The position of the first message without ``\\Seen``."""
+        if self._unseen_of is not self.flags:
+            self._unseen_of = self.flags
+            self._unseen = next((position for position, flags in enumerate(self.flags) if not flags.seen), None)
+        return self._unseen
 
     def remove(self, gone: Iterable[int]) -> list[int]:
         """Take messages out; return the UIDs of those that were there, ascending."""

@@ -22,6 +22,7 @@ from cybertemp_imap.looks import Later, Looks
 from cybertemp_imap.messages import Messages, States
 from cybertemp_imap.rules.flags import combine
 from cybertemp_imap.store.interface import FlagChange, MailboxHead, MailboxRef, MessageState, NewMessage, Store
+from cybertemp_imap.storing import FlagStores
 from cybertemp_imap.trust import Trust
 from cybertemp_imap.view import View
 
@@ -61,6 +62,7 @@ class SharedMailbox:
         self.notes = notes or Shelf().notes()
         """What searches have learnt of its messages."""
         self.trust = Trust()
+        self._stores = FlagStores()
         self.heard: float | None = None
         """When the hint came that has the mailbox looked at now."""
         self.messages = Messages()
@@ -248,6 +250,17 @@ class SharedMailbox:
             for uid in uids
             if (known := self.messages.flags_of(uid)) is not None and not view.is_untold(uid)
         }
+        outcome = await self._stores.store(self._store_flags, uids, mode, flags, unchanged_since)
+        view.told_states(
+            state
+            for state in outcome.messages
+            if state.uid in expected and _same(combine(expected[state.uid], mode, flags), state.flags)
+        )
+        return outcome
+
+    async def _store_flags(
+        self, uids: Sequence[int], mode: str, flags: Sequence[str], unchanged_since: int | None
+    ) -> FlagChange:
         before = self.messages.mod_seq
         with self._looked_at_when_lost():
             outcome = await self.store.store_flags(self.ref, uids, mode, flags, unchanged_since)
@@ -255,11 +268,6 @@ class SharedMailbox:
             self._lose()
         # A refresh may have learnt before this answer that one of them is gone.
         self._take_in([state for state in outcome.messages if self.messages.find(state.uid) is not None], ())
-        view.told_states(
-            state
-            for state in outcome.messages
-            if state.uid in expected and _same(combine(expected[state.uid], mode, flags), state.flags)
-        )
         self._latest_mod_seq = max(self._latest_mod_seq, outcome.head.highest_mod_seq)
         if outcome.taken == before + 1:
             self._note(outcome.head, before)
@@ -296,7 +304,7 @@ class SharedMailbox:
         with target._looked_at_when_lost():
             pairs = await self.store.copy(self.ref, uids, target.ref)
         # Both are refreshed by it, of which this process is not notified.
-        self.trust.hint()
+        self.trust.hint(own=True)
         target.others_changed()
         return pairs
 
@@ -312,7 +320,7 @@ class SharedMailbox:
 
     def others_changed(self) -> None:
         """Have the open sessions of this mailbox told of what one of ours has changed in the store."""
-        self.trust.hint()
+        self.trust.hint(own=True)
         self._look_at(self.ref.id)
 
     @contextlib.contextmanager
@@ -401,19 +409,22 @@ class SharedMailboxes:
             shared.trust.hinted = True
             # Above all that were counted of an earlier one of this number, whose names may be remembered.
             self._made += 1
-            shared.trust.hints = self._made << 32
+            shared.trust.told = self._made << 32
+        known = ref.id in self._kept
         self._kept[ref.id] = shared
-        self._kept.move_to_end(ref.id)
-        self._trim()
+        if known:
+            self._kept.move_to_end(ref.id)
+        else:
+            self._trim()
         return shared
 
-    async def named(self, name: Name) -> SharedMailbox | None:
-        """Return the mailbox of this name, up to date, where that is known without asking for it."""
+    async def named(self, name: Name, *, current: bool = True) -> SharedMailbox | None:
+        """Return the mailbox of this name, where that is known without asking for it, and up to date if ``current``."""
         number = self._names.get(name, self._hints)
         shared = None if number is None else self._open.get(number)
-        if shared is None or not await shared.current():
+        if shared is None or not await (shared.current() if current else self.store.heard_all()):
             return None
-        return shared if self._names.get(name, self._hints) == shared.ref.id else None
+        return self.get(shared.ref) if self._names.get(name, self._hints) == shared.ref.id else None
 
     async def find(self, name: Name, look_up: Coroutine[Any, Any, MailboxRef]) -> SharedMailbox:
         """Look a mailbox up by its name, which is remembered; raises what ``look_up`` does."""
@@ -421,12 +432,12 @@ class SharedMailboxes:
             ref = await look_up
         shared = self.get(ref)
         if not search.hinted(ref.id):
-            self._names.put(name, ref.id, shared.trust.hints)
+            self._names.put(name, ref.id, shared.trust.told)
         return shared
 
     def _hints(self, number: int) -> int:
         shared = self._open.get(number)
-        return -1 if shared is None else shared.trust.hints
+        return -1 if shared is None else shared.trust.told
 
     def doubt(self, user_id: UUID) -> None:
         """Trust nothing that is known of a user's mailboxes: this process has changed what they are called."""
@@ -468,7 +479,10 @@ class SharedMailboxes:
                     view.on_gone()
 
     def _changed_here(self, number: int) -> None:
-        self.changed([number])
+        shared = self._open.get(number)
+        if shared is not None and shared.views:
+            self._looks.add(number, first=True)
+            self._looks.begin()
 
     def _told(self, heard: float) -> None:
         self.push.add(monotonic() - heard)

@@ -26,7 +26,7 @@ class Begun(NamedTuple):
 class Trust:
     """What hints, and the last refresh, tell of one mailbox."""
 
-    __slots__ = ("_clock", "_known", "_seen", "_settled", "hinted", "hints")
+    __slots__ = ("_clock", "_known", "_seen", "_settled", "hinted", "hints", "told")
 
     def __init__(self, clock: Callable[[], float] = monotonic) -> None:
         """``clock`` gives seconds."""
@@ -34,14 +34,18 @@ class Trust:
         """Whether hints of the mailbox reach :meth:`hint`."""
         self.hints = 0
         """How many there were."""
+        self.told = 0
+        """How many of them came from elsewhere, and so may be about anything; it only ever rises."""
         self._clock = clock
         self._known: Begun | None = None
         self._seen = -1
         self._settled = False
 
-    def hint(self) -> None:
-        """Take note that something may have changed."""
+    def hint(self, own: bool = False) -> None:
+        """Take note that something may have changed; ``own``: by a session of this process, and just the messages."""
         self.hints += 1
+        if not own:
+            self.told += 1
 
     def begin(self) -> Begun:
         """Begin a refresh: until it has ended well, nothing is trusted."""

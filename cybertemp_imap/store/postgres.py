@@ -308,9 +308,11 @@ class PostgresStore(MessageReader, MailboxWriter):
         """Change flags in one transaction; see the interface."""
         key = (mailbox.user_id, mailbox.id)
         rows = await self.pool.query(sql.STORE_FLAGS, (*key, array(uids), mode, list(flags), unchanged_since))
-        head = await self._head(mailbox)
-        if head is None:
+        if not rows:
             return None
+        # The last row is the mailbox, as the change has left it.
+        _, _, highest_mod_seq, _, _, uid_validity, uid_next = rows.pop()
+        head = MailboxHead(uid_validity, uid_next, highest_mod_seq)
         held_back = [row[0] for row in rows if row[3]]
         taken = rows[0][4] if rows else None
         return FlagChange(head, self._states([row[:3] for row in rows if not row[3]]), held_back, taken)

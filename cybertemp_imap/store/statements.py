@@ -190,8 +190,8 @@ OBJECT_IDS = """
 """
 
 STORE_FLAGS = """
-    SELECT uid, flags::text, mod_seq, held_back, taken
-    FROM imap.store_flags(%s, %s, %s::bigint[], %s, %s::text[], %s)
+    SELECT uid, flags::text, mod_seq, held_back, taken, uid_validity, uid_next
+    FROM imap.store_flags_and_tell(%s, %s, %s::bigint[], %s, %s::text[], %s)
 """
 
 EXPUNGE = "SELECT uid FROM imap.expunge(%s, %s, %s::bigint[]) AS u (uid)"

@@ -61,12 +61,20 @@ async def _new_message(session: ImapServer, asked: AppendMessage, message: Incom
     if message.has_nul:
         # NUL outside of what says that it is binary; it is not known how to encode it without changing what it means.
         raise Refused(Refusal.UNKNOWN_CONTENT_ENCODING)
-    pool = session.reactor.getThreadPool()
-    letter: Letter = await deferToThreadPool(session.reactor, pool, read_letter, message.head)
+    letter = await _letter(session, message.head)
     if not letter.ascii_header and not utf8_enabled(session):
         # RFC 6855 section 4: the client would be the next who cannot read it.
         raise Refused(Refusal.EIGHT_BIT_HEADER)
     return message.as_new(letter, usable_flags(asked.flags), asked.internal_date)
+
+
+async def _letter(session: ImapServer, head: bytes) -> Letter:
+    """Read a message's beginning, in a thread when that takes longer than going there."""
+    if len(head) <= SMALL_HEAD:
+        return read_letter(head)
+    pool = session.reactor.getThreadPool()
+    letter: Letter = await deferToThreadPool(session.reactor, pool, read_letter, head)
+    return letter
 
 
 async def begin(session: ImapServer, prefix: bytes, binary: bool) -> None:

@@ -74,15 +74,8 @@ def _state_lines(mailbox: Mailbox) -> list[bytes]:
 def _older_lines(mailbox: Mailbox) -> list[bytes]:
     """Return what IMAP4rev2 has no more (RFC 9051 appendix E)."""
     lines = [b"%d RECENT" % mailbox.view.recent_count]
-    unseen = _first_unseen(mailbox)
+    unseen = mailbox.shared.messages.first_unseen
     if unseen is not None:
-        lines.append(b"OK [UNSEEN %d] This is the first unseen message." % unseen)
+        # RFC 3501 section 7.1.
+        lines.append(b"OK [UNSEEN %d] This is the first unseen message." % (unseen + 1))
     return lines
-
-
-def _first_unseen(mailbox: Mailbox) -> int | None:
-    """Return the sequence number of the first message without ``\\Seen`` (RFC 3501 section 7.1)."""
-    for position, flags in enumerate(mailbox.shared.messages.flags):
-        if not flags.seen:
-            return position + 1
-    return None
