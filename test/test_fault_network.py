@@ -164,7 +164,10 @@ class LogTests(FaultTestCase):
         """That the database is away is a line, not one for each connection and attempt."""
         lines: list[str] = []
         again: Deferred[None] = Deferred()
-        log = Mock(warn=lines.append, info=lambda text: again.callback(None))
+        log = Mock(
+            warn=lambda text, **fields: lines.append(text.format(**fields)),
+            info=lambda text, **fields: again.callback(None),
+        )
         self.patch(pool_module.Pool, "_log", log)
         self.proxy.shut()
         await deferLater(reactor, 0.5)

@@ -240,6 +240,23 @@ class PlaceTests(PoolFaultTestCase):
         await starting
         self.assertEqual(await pool.query("SELECT 1"), [(1,)])
 
+    async def test_comes_back(self) -> None:
+        """A server of which nothing is heard is asked anew: what it was sent while it was away may be lost."""
+        asked: list[str] = []
+        dial = dialing.Dialer.dial
+
+        async def away(dialer: dialing.Dialer, dsn: str, connection: dialing.Connection) -> dialing.Connection:
+            asked.append(dsn)
+            if len(asked) <= 2:
+                await Deferred()
+            return await dial(dialer, dsn, connection)
+
+        self.patch(dialing, "AGAIN", 0.1)
+        self.patch(dialing.Dialer, "dial", away)
+        pool = self.make(self.direct, size=1)
+        await pool.start()
+        self.assertEqual(asked, asked[:1] * 3)
+
     async def test_unknown_name(self) -> None:
         """A name that cannot be found is a server that cannot be reached."""
         self.patch(dialing, "_addresses", lambda host: [])

@@ -29,6 +29,9 @@ from cybertemp_imap.store.connection import CONNECT_TIMEOUT
 HEAD_START = 0.3
 """Seconds that a server has to answer before the next one is tried as well."""
 
+AGAIN = 1.0
+"""Seconds after which all are tried again when nothing is heard of any."""
+
 SETTINGS = """
     SELECT pg_backend_pid() = p.pid,
            CASE WHEN pg_backend_pid() = p.pid THEN set_config('statement_timeout', p.timeout, false) END,
@@ -83,9 +86,12 @@ class Dialer:
         for connection in list(self._opening):
             connection.abort()
 
-    async def dial(self, dsn: str) -> Connection:
-        """Open a connection to one server; raises :class:`StoreUnavailable`."""
-        connection = Connection(self._reactor)
+    def unopened(self) -> Connection:
+        """Return a connection for :meth:`dial`."""
+        return Connection(self._reactor)
+
+    async def dial(self, dsn: str, connection: Connection) -> Connection:
+        """Open a connection to one server, and return it; raises :class:`StoreUnavailable`, also when it is aborted."""
         self._opening.add(connection)
         timer = self._reactor.callLater(self.timeout, connection.abort)
         try:
@@ -155,12 +161,19 @@ class Dialer:
 
 
 class _Race:
-    """Connects to one after another, each with a head start, until one can be used; the others are given up."""
+    """Connects to one after another, each with a head start, until one can be used; the others are given up.
+
+    What was sent to a server that was away without a word, TCP sends again after ever more seconds, whenever it may
+    have come back. So while nothing is heard of any, all are tried again and again beside the first attempts; the race
+    ends when those have failed.
+    """
 
     def __init__(self, dsns: Sequence[str], dialer: Dialer) -> None:
         self.winner: Deferred[tuple[int, Connection]] = Deferred(lambda _: self._end())
-        self._waiting = deque(enumerate(dsns))
+        self._places = list(enumerate(dsns))
+        self._waiting = deque(self._places)
         self._running: set[int] = set()
+        self._again: list[Connection] | None = None
         self._dialer = dialer
         self._timer: Any = None
         self._next()
@@ -168,13 +181,23 @@ class _Race:
     def _next(self) -> None:
         if self._timer is not None and self._timer.active():
             self._timer.cancel()
-        if self._waiting:
-            number, dsn = self._waiting.popleft()
+        if not self._waiting:
+            self._begin_again()
+        number, dsn = self._waiting.popleft()
+        self._timer = self._dialer.later(HEAD_START if self._waiting else AGAIN, self._next)
+        connection = self._dialer.unopened()
+        if self._again is None:
             self._running.add(number)
-            if self._waiting:
-                self._timer = self._dialer.later(HEAD_START, self._next)
-            dialled = Deferred.fromCoroutine(self._dialer.dial(dsn))
-            dialled.addCallbacks(self._won, self._lost, callbackArgs=(number,), errbackArgs=(number,))
+        else:
+            self._again.append(connection)
+        dialled = Deferred.fromCoroutine(self._dialer.dial(dsn, connection))
+        dialled.addCallbacks(self._won, self._lost, callbackArgs=(number,), errbackArgs=(number, self._again is None))
+
+    def _begin_again(self) -> None:
+        given_up, self._again = self._again or [], []
+        for connection in given_up:
+            connection.abort()
+        self._waiting.extend(self._places)
 
     def _won(self, connection: Connection, number: int) -> None:
         if self.winner.called:
@@ -183,13 +206,15 @@ class _Race:
         self._end()
         self.winner.callback((number, connection))
 
-    def _lost(self, failure: Failure, number: int) -> None:
-        self._running.discard(number)
+    def _lost(self, failure: Failure, number: int, first: bool) -> None:
+        if first:
+            self._running.discard(number)
         if self.winner.called:
             failure.trap(StoreUnavailable)
-        elif self._waiting and failure.check(StoreUnavailable):
+        elif self._waiting and self._again is None and failure.check(StoreUnavailable):
             self._next()
         elif not self._running:
+            self._end()
             self.winner.errback(failure)
 
     def _end(self) -> None:

@@ -122,9 +122,9 @@ class _ReplicaDialer(Dialer):
     """Which that is."""
     _told = False
 
-    async def dial(self, dsn: str) -> Connection:
+    async def dial(self, dsn: str, connection: Connection) -> Connection:
         """Open a connection; see the base class."""
-        connection = await super().dial(dsn)
+        await super().dial(dsn, connection)
         try:
             ((system,),) = await connection.query(sql.SYSTEM)
         except (psycopg2.Error, ConnectionDone, CancelledError) as error:
