@@ -202,6 +202,7 @@ class Soak:
             "back_worst": _worst(every, "back"),
             "pause_worst": _worst(every, "pause"),
             "reactor_worst": _worst(every, "used"),
+            "held_worst": _worst(every, "held"),
             "commands": dict(sum((visitor.done for visitor in visitors), Counter[str]())),
             "memory": {"early": early[1], "end": self.sizes[-1][1], "most": max(size[1] for size in self.sizes)},
             "descriptors": {"early": early[2], "end": self.sizes[-1][2], "most": max(size[2] for size in self.sizes)},
