@@ -12,7 +12,7 @@ SOURCES := setup.cfg setup.py pyproject.toml MANIFEST.in README.rst \
 LOCAL := --no-deps --no-build-isolation --force-reinstall
 
 .DELETE_ON_ERROR:
-.PHONY: run test bench soak fuzz docs lint format types check wheel sdist clean
+.PHONY: run test bench soak fuzz docs news lint format types check wheel sdist clean
 
 run: $(VENV)/.installed-embedded
 	@mkdir -p "$(DATA)"
@@ -39,6 +39,10 @@ soak: $(VENV)/.installed-test
 # Every target for five minutes; FUZZ="reader mime --seconds 3600 --keep" and more: see docs/fuzzing.rst.
 fuzz: $(VENV)/.installed-fuzz
 	$(BIN)/python -m fuzz $(FUZZ)
+
+# The section that a release makes of newsfragments/: shown, or with VERSION=0.3.0 put into NEWS.rst.
+news: $(VENV)/.installed-dev
+	$(BIN)/towncrier build $(if $(VERSION),--version $(VERSION) --yes,--version next --draft)
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .

@@ -131,6 +131,18 @@ class KeptTests(SynchronousTestCase):
             self.assertEqual(kept.lengths(wanted), lengths)
         ring.close()
 
+    def test_written_over(self) -> None:
+        """Of thousands that lie one behind the other, those that were not written over are found."""
+        ring = Ring(32_000)
+        self.addCleanup(ring.close)
+        kept, other = Kept(ring), Kept(ring)
+        for begin in range(1, 8_000, 1_000):
+            kept.note(range(begin, begin + 1_000), [b"%4d" % uid for uid in range(begin, begin + 1_000)])
+        for begin in range(1, 2_000, 1_000):
+            other.note(range(begin, begin + 1_000), [b"####"] * 1_000)
+        expected = [None] * 2_000 + [b"%4d" % uid for uid in range(2_001, 8_001)]
+        self.assertEqual(kept.find(range(1, 8_001)), expected)
+
 
 class ContentTests(SynchronousTestCase):
     """When the store is asked."""

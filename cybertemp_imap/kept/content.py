@@ -79,18 +79,15 @@ class Kept:
             self._places.forget_before(self._ring.begin)
 
     def _read(self, run: Sequence[Found]) -> list[bytes | None]:
-        """Read what lies one behind the other, or is nowhere."""
-        first = run[0]
-        if first is None:
+        """Read what lies one behind the other, or is nowhere; the first of a run may have been written over."""
+        begin = self._ring.begin
+        there = [found for found in run if found is not None and found[0] >= begin]
+        octets = self._ring.get(there[0][0], sum(length for _, length in there)) if there else None
+        if octets is None:
             return [None] * len(run)
-        lengths = [length for found in run if found is not None for length in found[1:]]
-        octets = self._ring.get(first[0], sum(lengths))
-        if octets is None or len(run) == 1:
-            # The first may have been written over, and the others not.
-            return [octets, *(self._read(run[1:]) if run[1:] else ())]
-        pieces: list[bytes | None] = []
+        pieces: list[bytes | None] = [None] * (len(run) - len(there))
         at = 0
-        for length in lengths:
+        for _, length in there:
             pieces.append(octets[at : at + length])
             at += length
         return pieces
