@@ -32,6 +32,7 @@ from cybertemp_imap.cached import Cached
 from cybertemp_imap.columns.shelf import Shelf
 from cybertemp_imap.config import Settings
 from cybertemp_imap.delivery.ports import MailPorts, MailStore
+from cybertemp_imap.descriptors import raise_limit
 from cybertemp_imap.kept.content import Keep
 from cybertemp_imap.listening import Gate, HandedSocket, Places, Shares, not_bound, reading
 from cybertemp_imap.notify import READY, STOPPING, notify
@@ -174,6 +175,7 @@ class ImapService(MultiService):
 
     def privilegedStartService(self) -> None:
         """Bind the ports."""
+        raise_limit()
         super().privilegedStartService()
         self._listening = ensureDeferred(self._listen())
 
