@@ -22,7 +22,7 @@ what had been acknowledged before is kept.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple, Protocol
 from uuid import UUID
@@ -86,8 +86,10 @@ class MailboxHead:
     uid_validity: int
     uid_next: int
     highest_mod_seq: int
-    settled: bool = True
-    """Whether every change from now on is told; only a refresh says that it is not so yet."""
+    settled: bool = field(default=True, compare=False)
+    """Whether every change from now on is told; only a refresh says that it is not so yet. It depends on what other
+    transactions there are at the moment, in any database, so equal heads may differ in it.
+    """
 
 
 class MessageState(NamedTuple):
