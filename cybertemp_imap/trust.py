@@ -58,8 +58,8 @@ class Trust:
 
     @property
     def heard(self) -> bool:
-        """Whether no hint has come that no refresh knows of."""
-        return self._seen == self.hints
+        """Whether no hint has come that no refresh knows of, and each would come."""
+        return self._seen == self.hints and self._settled and self.hinted
 
     @property
     def holds(self) -> bool:

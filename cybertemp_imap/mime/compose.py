@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import binascii
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from cybertemp_imap.mime.address import parse_addresses
 from cybertemp_imap.mime.charset import without_surrogates
@@ -20,6 +21,9 @@ PLACEHOLDER = b"invalid@internationalized-address.invalid"
 
 UNKNOWN = b"unknown@unknown.invalid"
 """Stands where an address should be and is none; the name then shows what there is."""
+
+SHORT = 100
+"""Characters of what addresses are remembered of: a mailbox's mail is to one address, and mostly from a few."""
 
 _LINE = 76
 _BREAKS = re.compile("[\x00-\x20\x7f-\x9f\u2028\u2029]+")
@@ -75,8 +79,12 @@ def date_field(name: bytes, moment: datetime) -> bytes:
     return b"%b: %b\r\n" % (name, written)
 
 
-def mailboxes(text: str) -> list[tuple[str, bytes]]:
+def mailboxes(text: str) -> Sequence[tuple[str, bytes]]:
     """The addresses in ``text``: (display name, addr-spec ready for a header)."""
+    return _few_mailboxes(text) if len(text) <= SHORT else _mailboxes(text)
+
+
+def _mailboxes(text: str) -> Sequence[tuple[str, bytes]]:
     text = one_line(text)
     if not text or text == "<>":
         return []
@@ -92,6 +100,9 @@ def mailboxes(text: str) -> list[tuple[str, bytes]]:
         if wire is not None:
             found.append((_readable(_text(name)), wire))
     return found or [(_readable(text), UNKNOWN if text.isascii() else PLACEHOLDER)]
+
+
+_few_mailboxes = lru_cache(maxsize=1024)(_mailboxes)
 
 
 def _text(octets: bytes | None) -> str:

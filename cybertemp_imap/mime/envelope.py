@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from cybertemp_imap.mime.address import Address, parse_addresses
 from cybertemp_imap.mime.header import field_pattern, pick, unfold
 from cybertemp_imap.mime.wire import NIL, nstring
+
+SHORT = 100
+"""Octets of fields with addresses whose printed form is remembered: a mailbox's mail is to one, and from a few."""
 
 MAX_VALUE = 64 * 1024
 """Octets of a subject, date or identifier that are shown; no real one comes near."""
@@ -52,8 +57,17 @@ def _text(value: bytes | None) -> bytes:
 
 def _addresses(value: bytes | None) -> bytes:
     """A list of addresses, NIL where there is none: an empty list is not in the grammar."""
-    found = parse_addresses(value) if value else []
+    if not value:
+        return NIL
+    return _few_addresses(value) if len(value) <= SHORT else _printed(value)
+
+
+def _printed(value: bytes) -> bytes:
+    found = parse_addresses(value)
     return b"(%b)" % b"".join(map(_address, found)) if found else NIL
+
+
+_few_addresses = lru_cache(maxsize=1024)(_printed)
 
 
 def _address(address: Address) -> bytes:
