@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from collections.abc import Sequence
 from typing import Any
 
 from hypothesis import given
@@ -16,7 +17,7 @@ from cybertemp_imap.kept.places import Places
 from cybertemp_imap.kept.ring import SHARE, Ring
 from cybertemp_imap.shared import SharedMailbox, SharedMailboxes
 from cybertemp_imap.store.interface import MailboxRef
-from test.search_mailbox import CountingStore
+from cybertemp_imap.store.memory import MemoryStore
 from test.store_contract import MINE, letter
 
 PIECES = st.lists(st.lists(st.binary(max_size=40), min_size=1, max_size=4), max_size=40)
@@ -144,12 +145,30 @@ class KeptTests(SynchronousTestCase):
         self.assertEqual(kept.find(range(1, 8_001)), expected)
 
 
+class AskedStore(MemoryStore):
+    """A store in memory that notes which messages it was asked for, call by call."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: list[Sequence[int]] = []
+
+    async def sources(self, mailbox: MailboxRef, uids: Sequence[int]) -> Sequence[tuple[int, bytes]]:
+        """Read and note."""
+        self.asked.append(uids)
+        return await super().sources(mailbox, uids)
+
+    async def weights(self, mailbox: MailboxRef, uids: Sequence[int]) -> Sequence[tuple[int, int]]:
+        """Read and note."""
+        self.asked.append(uids)
+        return await super().weights(mailbox, uids)
+
+
 class ContentTests(SynchronousTestCase):
     """When the store is asked."""
 
     def setUp(self) -> None:
         """Make a mailbox of three messages, and keep what is read of it."""
-        self.store = CountingStore()
+        self.store = AskedStore()
         self.user = self.store.add_user("me@example.com")
         self.store.add_address(self.user, MINE)
         self.rows = [letter(minutes=number) for number in range(3)]
@@ -168,9 +187,9 @@ class ContentTests(SynchronousTestCase):
 
     def sources(self, *uids: int) -> tuple[list[int], list[int]]:
         """Read messages; return which were given, and which the store was asked for."""
-        self.store.read.clear()
+        self.store.asked.clear()
         given_ = self.successResultOf(self.shared.content.sources(list(uids)))
-        return [uid for uid, _ in given_], self.store.read.get("sources", [])
+        return [uid for uid, _ in given_], [uid for asked in self.store.asked for uid in asked]
 
     def test_read_once(self) -> None:
         """What was read is not read again, alone or beside what was not."""
@@ -179,8 +198,9 @@ class ContentTests(SynchronousTestCase):
         self.assertEqual(self.sources(2), ([2], []))
         self.assertEqual(self.sources(1, 2, 3), ([1, 2, 3], [1, 3]))
         self.assertEqual(self.sources(1, 2, 3, 4), ([1, 2, 3], [4]))
-        self.successResultOf(self.shared.content.weights([1, 2, 3]))
-        self.assertEqual(self.store.calls["weights"], 0)
+        self.store.asked.clear()
+        self.assertEqual(len(self.successResultOf(self.shared.content.weights([1, 2, 3]))), 3)
+        self.assertEqual(self.store.asked, [])
 
     def test_nothing_known(self) -> None:
         """Before the first refresh the store is asked, and after a hint until the next."""
@@ -211,7 +231,7 @@ class ContentTests(SynchronousTestCase):
         """While changes are not told, the store is asked."""
         self.refresh()
         self.sources(1)
-        self.patch(CountingStore, "listening", False)
+        self.patch(AskedStore, "listening", False)
         self.assertEqual(self.sources(1), ([1], [1]))
 
     def test_other_users(self) -> None:
@@ -243,5 +263,5 @@ class ContentTests(SynchronousTestCase):
         self.assertEqual(shared.content.lines(1, [1]), [None])
         for _ in range(2):
             self.assertEqual(len(self.successResultOf(shared.content.sources([1]))), 1)
-        self.assertEqual(self.store.calls["sources"], 2)
+        self.assertEqual(self.store.asked, [[1], [1]])
         self.assertIsInstance(shared.content, Content)
