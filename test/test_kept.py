@@ -8,7 +8,7 @@ import stat
 from collections.abc import Sequence
 from typing import Any
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -32,6 +32,7 @@ class RingTests(SynchronousTestCase):
         self.addCleanup(ring.close)
         return ring
 
+    @settings(deadline=None)
     @given(PIECES)
     def test_right_or_nothing(self, batches: list[list[bytes]]) -> None:
         """What is found is what was put there, whatever came since; what was put there last is found."""
@@ -95,6 +96,7 @@ class RingTests(SynchronousTestCase):
 class PlacesTests(SynchronousTestCase):
     """Places by UID."""
 
+    @settings(deadline=None)
     @given(st.dictionaries(st.integers(1, 2**32 - 1), st.tuples(st.integers(0, 2**50), st.integers(0, 2**31))))
     def test_found(self, known: dict[int, tuple[int, int]]) -> None:
         """What was noted is found, and for no other UID."""
@@ -118,6 +120,7 @@ class PlacesTests(SynchronousTestCase):
 class KeptTests(SynchronousTestCase):
     """What is kept of many messages."""
 
+    @settings(deadline=None)
     @given(st.lists(st.tuples(st.sets(st.integers(1, 300), min_size=1, max_size=30), st.integers(0, 60)), max_size=20))
     def test_pieces(self, batches: list[tuple[set[int], int]]) -> None:
         """Whatever lies beside what, each message is found as itself, or not at all."""

@@ -50,9 +50,9 @@ def soft(line: bytes) -> list[bytes]:
     tokens = [bytes((octet,)) if octet in SAFE else b"=%02X" % octet for octet in line]
     if tokens and tokens[-1] in (b" ", b"\t"):
         tokens[-1] = b"=20" if tokens[-1] == b" " else b"=09"
-    pieces, piece = [], b""
-    for index, token in enumerate(tokens):
-        rest = sum(map(len, tokens[index:]))
+    pieces, piece, left = [], b"", sum(map(len, tokens))
+    for token in tokens:
+        rest, left = left, left - len(token)
         if len(piece) + len(token) > 75 and len(piece) + rest > 76:
             pieces.append(piece)
             piece = b""
@@ -63,6 +63,7 @@ def soft(line: bytes) -> list[bytes]:
 class PlainTests(SynchronousTestCase):
     """The renderer, which is quick, beside code that is not."""
 
+    @settings(deadline=None)
     @given(TEXTS)
     @example("x" * 998 + "\n" + "y" * 999)
     @example("a" * 74 + "é" + "b" * 80 + "\n" + "é \n" * 3)
@@ -82,6 +83,7 @@ class PlainTests(SynchronousTestCase):
             message, root = render_parsed(other)
             self.assertEqual((message, root), (render(other), parse(message)))
 
+    @settings(deadline=None)
     @given(st.binary(max_size=60))
     def test_strings(self, value: bytes) -> None:
         """A string is printed alike the first time and again."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -14,6 +14,7 @@ from cybertemp_imap.store.interface import MessageState
 class RecentTests(SynchronousTestCase):
     """Ranges of UIDs, beside a set of them."""
 
+    @settings(deadline=None)
     @given(st.lists(st.tuples(st.integers(1, 60), st.integers(0, 60)), max_size=8), st.sets(st.integers(1, 70)))
     def test_as_a_set(self, ranges: list[tuple[int, int]], uids: set[int]) -> None:
         """Whatever ranges are added, in whatever order, they hold what a set of their UIDs would."""
