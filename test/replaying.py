@@ -243,6 +243,7 @@ class Session(Connection):
         if self._idling is None:
             self._idling = self.begin("IDLE")
             while (response := self.read()).tag != b"+":
+                assert response.tag != self._idling, response.raw
                 self.heard(response)
 
     @property
