@@ -235,6 +235,8 @@ def endure(server: Ours, say: Callable[[str], None], minutes: float) -> dict[str
             user.over.set()
             user.thread.join()
         writers.stop()
+        # What nobody has open waits until somebody opens it.
+        drained = settle(server.database)
         crowd.close()
     return {
         "minutes": minutes,
@@ -244,7 +246,7 @@ def endure(server: Ours, say: Callable[[str], None], minutes: float) -> dict[str
         "deadlocks": _deadlocks(server.database) - before,
         "told": len(crowd.heard),
         "lost": crowd.lost,
-        "drained": settle(server.database),
+        "drained": drained,
     }
 
 
