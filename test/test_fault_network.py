@@ -49,7 +49,7 @@ class AnswerLostTests(FaultTestCase):
         session = self.session()
         self.append(session, "one")
         session.poll()
-        self.proxy.lose_answer(b"imap.store_flags(")
+        self.proxy.lose_answer(b"imap.store_flags_and_tell(")
         self.uncertain(session.command("STORE 1 +FLAGS.SILENT (kept)"))
         self.told(session, lambda: "kept" in (session.messages[0].flags or ()))
 

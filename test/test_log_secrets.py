@@ -121,10 +121,11 @@ class LogSecretTests(WireTestCase):
     def test_messages_that_break(self) -> None:
         """Errors that quote the text of a message."""
 
-        async def sources(mailbox: object, uids: object) -> Any:
+        async def broken(mailbox: object, uids: object) -> Any:
             raise UnicodeDecodeError("utf-8", TEXT.encode(), 0, 1, SUBJECT)
 
-        self.patch(self.store, "sources", sources)
+        for reading in ("sources", "letters"):
+            self.patch(self.store, reading, broken)
         client = self.wire.session(MINE)
         self.assertStatus(client.command("FETCH 1 BODY[]"), "NO", "SERVERBUG")
         self.assertStatus(client.command(f"SEARCH BODY {TEXT}"), "NO", "SERVERBUG")

@@ -53,7 +53,7 @@ class PartitionTests(SynchronousTestCase):
 
     def refresh(self) -> None:
         """Take in what has happened."""
-        self.run_sql(sql.REFRESH, self.box, USER, self.box)
+        self.run_sql(sql.REFRESH, USER, self.box, USER, self.box)
 
     def uids(self) -> list[int] | None:
         """Return what is in the mailbox."""

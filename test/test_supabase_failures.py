@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import gzip
 import json
+import socket
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 
+from cybertemp_imap.errors import StoreUnavailable
 from cybertemp_imap.supabase import client as client_module
 from cybertemp_imap.supabase import exchange
 from cybertemp_imap.supabase.breaker import LONGEST_PAUSE, THRESHOLD, Breaker
@@ -128,6 +130,33 @@ class FailureTests(ClientTestCase):
         await self.project.go()
         await self.unavailable()
         self.project.start()
+
+    def full(self) -> str:
+        """Return the URL of a port whose queue is full: connections are neither taken nor refused."""
+        listening = socket.create_server(("127.0.0.1", 0), backlog=0)
+        self.addCleanup(listening.close)
+        for _ in range(4):
+            waiting = socket.socket()
+            self.addCleanup(waiting.close)
+            waiting.setblocking(False)
+            waiting.connect_ex(listening.getsockname())
+        return "http://127.0.0.1:{1}".format(*listening.getsockname())
+
+    async def test_no_connection(self) -> None:
+        """A connection that does not come about in time is given up like a request."""
+        url = self.full()
+        self.patch(type(self.project), "url", url)
+        self.quick(timeout=0.4)
+        await self.unavailable()
+
+    async def test_stopped_while_connecting(self) -> None:
+        """Who waits for a connection when the client is stopped hears of it."""
+        url = self.full()
+        self.patch(type(self.project), "url", url)
+        self.quick()
+        asking = Deferred.fromCoroutine(self.ask())
+        await self.supabase.stop()
+        await self.assertFailure(asking, CancelledError, StoreUnavailable)
 
     async def test_wrong_key(self) -> None:
         """A key that is refused makes the service unavailable; the log says so once, with the status."""

@@ -41,7 +41,7 @@ def export(work: Work, box: str, name: str, output: Path | None) -> None:
         raise click.UsageError("--json needs --output.")
     user = find_account(work, name).id
     ((found,),) = work.query(store_sql.FIND_MAILBOX, (user, *key_of(user, box)))
-    if found is None or not work.query(store_sql.REFRESH, (user, found)):
+    if found is None or not work.query(store_sql.REFRESH, (user, found, user, found)):
         raise Refused(Refusal.NO_SUCH_MAILBOX)
     work.commit()
     if output is None:

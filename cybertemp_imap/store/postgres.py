@@ -250,7 +250,7 @@ class PostgresStore(MessageReader, MailboxWriter):
 
     async def refresh(self, mailbox: MailboxRef) -> MailboxHead | None:
         """Take in what has happened; see the interface."""
-        rows = await self.pool.query(sql.REFRESH, (mailbox.id, mailbox.user_id, mailbox.id), repeatable=True)
+        rows = await self.pool.query(sql.REFRESH, (mailbox.user_id, mailbox.id) * 2, repeatable=True)
         head = MailboxHead(*rows[0]) if rows else None
         if self.replica is not None:
             self.replica.positions.told(mailbox, head)

@@ -62,7 +62,7 @@ FIND_MAILBOX = "SELECT imap.find_mailbox(%s, %s, %s)"
 
 LIMITED_INBOX = "SELECT imap.limited_inbox(%s, %s)"
 
-REFRESH = "SELECT uid_validity, uid_next, highest_mod_seq, imap.is_settled(%s) FROM imap.refresh(%s, %s)"
+REFRESH = "SELECT uid_validity, uid_next, highest_mod_seq, imap.is_settled(%s, %s) FROM imap.refresh(%s, %s)"
 
 # OFFSET 0: whose the mailbox is, is looked at once, and not for each message. Here and in EXPUNGED_SINCE a mailbox
 # without changes has a row without a UID, and one that is not the user's has none.

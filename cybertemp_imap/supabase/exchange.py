@@ -8,9 +8,15 @@ from typing import Any
 
 from OpenSSL.SSL import Error as TlsError
 from treq.client import HTTPClient
-from twisted.internet.defer import Deferred, DeferredSemaphore
+from twisted.internet.defer import CancelledError, Deferred, DeferredSemaphore
 from twisted.internet.defer import TimeoutError as TimedOut
-from twisted.internet.error import ConnectError, ConnectionClosed, DNSLookupError, TimeoutError
+from twisted.internet.error import (
+    ConnectError,
+    ConnectingCancelledError,
+    ConnectionClosed,
+    DNSLookupError,
+    TimeoutError,
+)
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
 from twisted.web._newclient import RequestNotSent
@@ -83,10 +89,16 @@ class Exchange:
         self, method: str, url: str, headers: Mapping[str, str], body: bytes | None, seconds: float
     ) -> Answer:
         """Send a request; return the answer, or raise :class:`ExchangeFailed` within ``seconds``."""
+        until = self._reactor.seconds() + seconds
         sending = Deferred.fromCoroutine(self._send(method, url, headers, body))
         self._sending.add(sending)
         try:
             return await sending.addTimeout(seconds, self._reactor)
+        except ConnectingCancelledError:
+            # So ends a connection that is given up while it is made, in time or because nobody wants it any more.
+            if self._reactor.seconds() < until:
+                raise CancelledError from None
+            raise ExchangeFailed("TimeoutError") from None
         except _FAILURES as error:
             # Neither its text nor its context goes any further: they may quote the request.
             raise ExchangeFailed(type(error).__name__) from None
