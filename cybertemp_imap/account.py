@@ -20,8 +20,10 @@ from cybertemp_imap.naming import DELIMITER, INBOX, name_of
 from cybertemp_imap.protocol.pattern import ListPattern
 from cybertemp_imap.reach import Key, Reach
 from cybertemp_imap.rules.addresses import canonical
-from cybertemp_imap.shared import SharedMailbox, SharedMailboxes
-from cybertemp_imap.store.interface import MailboxRef, StatusCounts, Store
+from cybertemp_imap.shared import SharedMailbox
+from cybertemp_imap.shared_mailboxes import SharedMailboxes
+from cybertemp_imap.store.interface import Store
+from cybertemp_imap.store.values import MailboxRef, StatusCounts
 from cybertemp_imap.watch import SessionWatch
 
 

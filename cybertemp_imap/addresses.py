@@ -18,7 +18,8 @@ from uuid import UUID
 from cybertemp_imap.errors import Refusal, Refused
 from cybertemp_imap.rules.addresses import canonical
 from cybertemp_imap.rules.domains import may_create
-from cybertemp_imap.store.interface import DomainRow, MailboxRef, Store
+from cybertemp_imap.store.interface import Store
+from cybertemp_imap.store.values import DomainRow, MailboxRef
 
 Domains = Callable[[], Awaitable[Sequence[DomainRow]]]
 """Gives the domains there are; raises ``StoreUnavailable`` when none are known and they cannot be read."""

@@ -23,7 +23,7 @@ from twisted.mail.imap4 import IAccount
 from zope.interface import Interface, implementer
 
 from cybertemp_imap.rules.rights import Objection, objection
-from cybertemp_imap.store.interface import LoginRecord, TokenLimits
+from cybertemp_imap.store.values import LoginRecord, TokenLimits
 from cybertemp_imap.usage import UsageNotes
 
 MAX_CREDENTIAL = 1024

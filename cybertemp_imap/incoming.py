@@ -12,7 +12,7 @@ from uuid import UUID, uuid4
 from cybertemp_imap.mime.parse import Part, parse
 from cybertemp_imap.mime.recode import Recoder
 from cybertemp_imap.mime.text import header_texts, part_text
-from cybertemp_imap.store.interface import NewMessage
+from cybertemp_imap.store.values import NewMessage
 
 PIECE = 256 * 1024
 """Octets given to the store at a time."""

@@ -26,7 +26,7 @@ from cybertemp_imap.protocol.search_key import SearchKey
 from cybertemp_imap.protocol.sequence import SequenceSet, positions
 from cybertemp_imap.rules.flags import valid_flags
 from cybertemp_imap.shared import SharedMailbox
-from cybertemp_imap.store.interface import FlagMode, MessageState
+from cybertemp_imap.store.values import FlagMode, MessageState
 from cybertemp_imap.view import Report, View
 
 STOCK_LIMIT = 1_000

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import NamedTuple, TypeVar
 
-from cybertemp_imap.store.interface import MessageState
+from cybertemp_imap.store.values import MessageState
 
 T = TypeVar("T")
 

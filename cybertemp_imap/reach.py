@@ -13,7 +13,7 @@ from uuid import UUID
 
 from cybertemp_imap.errors import Refusal, Refused
 from cybertemp_imap.naming import INBOX, account_key, key_of, name_of
-from cybertemp_imap.store.interface import TokenLimits
+from cybertemp_imap.store.values import TokenLimits
 
 Key = tuple[str, str]
 """An owner and a folder (:mod:`cybertemp_imap.naming`)."""

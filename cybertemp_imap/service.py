@@ -43,7 +43,7 @@ from cybertemp_imap.protocol.limits import Limits
 from cybertemp_imap.protocol.sessionlog import SessionLog
 from cybertemp_imap.ready import mail_lines, ready_lines
 from cybertemp_imap.renewal import Renewal
-from cybertemp_imap.shared import SharedMailboxes
+from cybertemp_imap.shared_mailboxes import SharedMailboxes
 from cybertemp_imap.store.postgres import PostgresStore
 from cybertemp_imap.supabase.client import SupabaseClient
 from cybertemp_imap.supabase.store import HostedStore

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
-from cybertemp_imap.store.interface import FlagChange
+from cybertemp_imap.store.values import FlagChange
 
 TOGETHER = 2_000
 """Messages changed by one statement, beyond those of the session whose command fills it."""

@@ -11,7 +11,7 @@ from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
 from cybertemp_imap.errors import StoreUnavailable
-from cybertemp_imap.shared import SharedMailboxes
+from cybertemp_imap.shared_mailboxes import SharedMailboxes
 
 TIDY_INTERVAL = 3600.0
 """Seconds between two times of clearing away."""

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 from cybertemp_imap.messages import FlagSet, Messages, without
 from cybertemp_imap.recent import Recent
-from cybertemp_imap.store.interface import MessageState
+from cybertemp_imap.store.values import MessageState
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from twisted.internet.defer import Deferred
 from cybertemp_imap.cached import Cached
 from cybertemp_imap.errors import StoreUnavailable
 from cybertemp_imap.protocol.factory import ImapFactory
-from cybertemp_imap.shared import SharedMailboxes
+from cybertemp_imap.shared_mailboxes import SharedMailboxes
 from cybertemp_imap.store import migrations
 from cybertemp_imap.store.postgres import PostgresStore
 

@@ -16,7 +16,7 @@ from twisted.logger import Logger
 from cybertemp_imap.auth import NO_LIMITS, Identity
 from cybertemp_imap.errors import Refusal, StoreUnavailable
 from cybertemp_imap.rules.rights import end_of_session
-from cybertemp_imap.store.interface import LoginRecord, TokenLimits
+from cybertemp_imap.store.values import LoginRecord, TokenLimits
 
 SLICE = 500
 """Tokens looked up by one statement."""

@@ -10,8 +10,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from cybertemp_imap.delivery.factory import MailFactory
 from cybertemp_imap.delivery.limits import MailLimits
 from cybertemp_imap.mime.render import render
-from cybertemp_imap.store.interface import DomainRow
 from cybertemp_imap.store.memory import MemoryStore
+from cybertemp_imap.store.values import DomainRow
 from test.wire_transport import WireClock, WireTransport
 
 BOX = "box@example.com"

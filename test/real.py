@@ -19,7 +19,7 @@ from cybertemp_imap.listening import Places
 from cybertemp_imap.protocol.factory import ImapFactory
 from cybertemp_imap.protocol.limits import Limits
 from cybertemp_imap.protocol.server import ImapServer
-from cybertemp_imap.shared import SharedMailboxes
+from cybertemp_imap.shared_mailboxes import SharedMailboxes
 from cybertemp_imap.store.memory import MemoryStore
 from test.wire import MINE, TOKEN, USER
 

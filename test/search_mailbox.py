@@ -16,8 +16,8 @@ from cybertemp_imap.protocol.command import Search
 from cybertemp_imap.protocol.grammar.parse import parse_command
 from cybertemp_imap.search import search
 from cybertemp_imap.shared import SharedMailbox
-from cybertemp_imap.store.interface import MailboxRef, Metadata
 from cybertemp_imap.store.memory import MemoryStore
+from cybertemp_imap.store.values import MailboxRef, Metadata
 
 BASE = datetime(2024, 3, 1, 12, tzinfo=UTC)
 ADDRESS = "box@example.com"

@@ -21,7 +21,8 @@ from twisted.trial.unittest import TestCase
 from cybertemp_imap.errors import Refusal, Refused, StoreUnavailable
 from cybertemp_imap.mime.row import EmailRow
 from cybertemp_imap.naming import INBOX, account_key, name_of
-from cybertemp_imap.store.interface import DomainRow, MailboxHead, MailboxRef, MessageState, Store
+from cybertemp_imap.store.interface import Store
+from cybertemp_imap.store.values import DomainRow, MailboxHead, MailboxRef, MessageState
 
 BASE = datetime(2026, 3, 1, 12, tzinfo=UTC)
 MINE = "box@example.com"

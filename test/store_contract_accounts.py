@@ -8,7 +8,7 @@ from uuid import uuid4
 
 from cybertemp_imap.errors import Refusal
 from cybertemp_imap.naming import INBOX, SPECIAL_USES, account_key, key_of, name_of
-from cybertemp_imap.store.interface import FlagMode, MailboxEntry, MailboxRef
+from cybertemp_imap.store.values import FlagMode, MailboxEntry, MailboxRef
 from test.store_contract import BASE, EVERYTHING, MINE, MINE_TOO, THEIRS, StoreContract, letter
 
 TOKEN = "tok_5gFz-\xe9"

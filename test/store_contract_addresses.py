@@ -8,7 +8,7 @@ from uuid import UUID
 from cybertemp_imap.errors import Refusal
 from cybertemp_imap.mime.row import EmailRow
 from cybertemp_imap.naming import INBOX, SPECIAL_USES, account_key
-from cybertemp_imap.store.interface import BanRow, MailboxRef
+from cybertemp_imap.store.values import BanRow, MailboxRef
 from test.store_contract import MINE, MINE_TOO, THEIRS, StoreContract, letter
 
 NEW = "new@example.com"

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from uuid import UUID, uuid4
 
 from cybertemp_imap.errors import Refusal
-from cybertemp_imap.store.interface import MailboxRef, NewMessage
+from cybertemp_imap.store.values import MailboxRef, NewMessage
 from test.store_contract import MINE, StoreContract, letter
 
 OCTETS = b"Subject: kept\r\n\r\n8-bit \xff\x00 text, and no end of line"

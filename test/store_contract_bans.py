@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cybertemp_imap.mime.row import EmailRow
 from cybertemp_imap.rules.bans import Ban, SenderBans
-from cybertemp_imap.store.interface import BanRow, DomainRow, FlagMode
+from cybertemp_imap.store.values import BanRow, DomainRow, FlagMode
 from test.store_contract import MINE_TOO, SENDER, StoreContract, letter
 
 SPAM = "spam@bad.example"

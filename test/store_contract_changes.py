@@ -9,7 +9,7 @@ from cybertemp_imap.errors import Refusal
 from cybertemp_imap.mime.render import render
 from cybertemp_imap.mime.row import EmailRow
 from cybertemp_imap.naming import account_key
-from cybertemp_imap.store.interface import FlagMode, MailboxRef
+from cybertemp_imap.store.values import FlagMode, MailboxRef
 from test.store_contract import MINE, MINE_TOO, StoreContract, letter
 from test.store_contract_messages import VARIED
 

@@ -9,7 +9,7 @@ from twisted.internet.defer import Deferred, gatherResults
 
 from cybertemp_imap.mime.row import EmailRow
 from cybertemp_imap.rules.flags import combine, valid_flags
-from cybertemp_imap.store.interface import FlagChange, FlagMode, MailboxRef
+from cybertemp_imap.store.values import FlagChange, FlagMode, MailboxRef
 from test.store_contract import EVERYTHING, StoreContract, letter
 
 ODD_FLAGS: tuple[Sequence[str | None] | None, ...] = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from cybertemp_imap.errors import Refusal
 from cybertemp_imap.mime.render import render
 from cybertemp_imap.naming import INBOX, SPECIAL_USES, account_key
-from cybertemp_imap.store.interface import FlagMode, MailboxEntry, MailboxHead
+from cybertemp_imap.store.values import FlagMode, MailboxEntry, MailboxHead
 from test.store_contract import MINE, MINE_TOO, THEIRS, StoreContract, letter
 from test.store_contract_messages import VARIED
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cybertemp_imap.naming import INBOX
 from cybertemp_imap.shared import SharedMailbox
-from cybertemp_imap.store.interface import FlagMode, MailboxRef
+from cybertemp_imap.store.values import FlagMode, MailboxRef
 from cybertemp_imap.view import View
 from test.store_contract import MINE, StoreContract, letter
 

@@ -11,7 +11,7 @@ from cybertemp_imap.mime.row import EmailRow
 from cybertemp_imap.mime.text import full_text
 from cybertemp_imap.naming import INBOX
 from cybertemp_imap.rendition import make_rendition
-from cybertemp_imap.store.interface import Expunged, FlagMode, MailboxRef, StatusCounts
+from cybertemp_imap.store.values import Expunged, FlagMode, MailboxRef, StatusCounts
 from test.store_contract import MINE, StoreContract, letter
 
 RAW = "From: a@b.example\nSubject: raw\nMIME-Version: 1.0\nContent-Type: text/plain\n\nA whole message.\n"

@@ -10,7 +10,7 @@ from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
 
-from cybertemp_imap.store.interface import FlagMode, MailboxRef
+from cybertemp_imap.store.values import FlagMode, MailboxRef
 from test.store_contract import MINE, MINE_TOO, StoreContract, letter
 
 PATIENCE = 10.0

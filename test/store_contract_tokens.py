@@ -7,7 +7,7 @@ from uuid import uuid4
 
 from cybertemp_imap.errors import Refusal
 from cybertemp_imap.naming import SPECIAL_USES
-from cybertemp_imap.store.interface import FlagMode, LoginRecord, MailboxRef, TokenLimits
+from cybertemp_imap.store.values import FlagMode, LoginRecord, MailboxRef, TokenLimits
 from test.store_contract import BASE, EVERYTHING, MINE, MINE_TOO, THEIRS, StoreContract, letter
 
 MINUTE = timedelta(minutes=1)

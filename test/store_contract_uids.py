@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from cybertemp_imap.naming import INBOX
-from cybertemp_imap.store.interface import FlagMode, MailboxRef
+from cybertemp_imap.store.values import FlagMode, MailboxRef
 from test.store_contract import BASE, EVERYTHING, MINE, MINE_TOO, THEIRS, StoreContract, letter
 
 Snapshot = dict[int, tuple[str, ...]]

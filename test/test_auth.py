@@ -22,7 +22,7 @@ from zope.interface.verify import verifyObject
 from cybertemp_imap.auth import MAX_CREDENTIAL, Identity, Realm, SubscriptionLapsed, TokenChecker, TokenExpired
 from cybertemp_imap.errors import StoreUnavailable
 from cybertemp_imap.sasl import LoginCredentials, PlainCredentials
-from cybertemp_imap.store.interface import LoginRecord, TokenLimits
+from cybertemp_imap.store.values import LoginRecord, TokenLimits
 
 NOW = datetime(2026, 7, 1, 12, tzinfo=UTC)
 SECOND = timedelta(seconds=1)

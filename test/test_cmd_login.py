@@ -7,7 +7,7 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
-from cybertemp_imap.store.interface import LoginRecord
+from cybertemp_imap.store.values import LoginRecord
 from test.wire import MINE, TOKEN, USER, Client, WireTestCase
 
 

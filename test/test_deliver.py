@@ -15,8 +15,8 @@ from cybertemp_imap.config import Settings
 from cybertemp_imap.delivery.pipe import EX_DATAERR, EX_NOUSER, EX_TEMPFAIL, Envelope, Pipe, status_of
 from cybertemp_imap.delivery.replies import Reply, Turned
 from cybertemp_imap.mime.render import render
-from cybertemp_imap.store.interface import DomainRow
 from cybertemp_imap.store.memory import MemoryStore
+from cybertemp_imap.store.values import DomainRow
 from test.mail_wire import BOX, LETTER, OTHER
 from test.postgres import create_database, drop_database
 from test.test_embedded import environment

@@ -14,8 +14,8 @@ from twisted.internet.threads import blockingCallFromThread, deferToThread
 from twisted.trial.unittest import TestCase
 
 from cybertemp_imap.store import listener
-from cybertemp_imap.store.interface import MailboxRef
 from cybertemp_imap.store.postgres import PostgresStore
+from cybertemp_imap.store.values import MailboxRef
 from test.database_proxy import DatabaseProxy
 from test.store_contract_observe import until
 from test.test_store_postgres import PostgresFixture

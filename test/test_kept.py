@@ -15,9 +15,10 @@ from twisted.trial.unittest import SynchronousTestCase
 from cybertemp_imap.kept.content import FORMS, Content, Keep, Kept
 from cybertemp_imap.kept.places import Places
 from cybertemp_imap.kept.ring import SHARE, Ring
-from cybertemp_imap.shared import SharedMailbox, SharedMailboxes
-from cybertemp_imap.store.interface import MailboxRef
+from cybertemp_imap.shared import SharedMailbox
+from cybertemp_imap.shared_mailboxes import SharedMailboxes
 from cybertemp_imap.store.memory import MemoryStore
+from cybertemp_imap.store.values import MailboxRef
 from test.store_contract import MINE, letter
 
 PIECES = st.lists(st.lists(st.binary(max_size=40), min_size=1, max_size=4), max_size=40)

@@ -7,8 +7,9 @@ from typing import Any
 
 from cybertemp_imap.errors import Refused
 from cybertemp_imap.kept.content import Keep
-from cybertemp_imap.shared import SharedMailbox, SharedMailboxes
-from cybertemp_imap.store.interface import FlagMode, MailboxRef
+from cybertemp_imap.shared import SharedMailbox
+from cybertemp_imap.shared_mailboxes import SharedMailboxes
+from cybertemp_imap.store.values import FlagMode, MailboxRef
 from test.store_contract import MINE, THEIRS, StoreContract, letter
 from test.store_contract_observe import until
 from test.test_store_postgres import PostgresFixture

@@ -15,10 +15,10 @@ from cybertemp_imap.account import Account
 from cybertemp_imap.auth import Identity
 from cybertemp_imap.errors import Refused
 from cybertemp_imap.naming import account_key
-from cybertemp_imap.shared import SharedMailboxes
+from cybertemp_imap.shared_mailboxes import SharedMailboxes
 from cybertemp_imap.store import statements as sql
-from cybertemp_imap.store.interface import FlagMode, TokenLimits
 from cybertemp_imap.store.postgres import PostgresStore
+from cybertemp_imap.store.values import FlagMode, TokenLimits
 from cybertemp_imap.trust import TRUSTED, Trust
 from test.store_contract import MINE, MINE_TOO, letter
 from test.store_contract_observe import until

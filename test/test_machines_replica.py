@@ -16,10 +16,10 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
 
 from cybertemp_imap.store import replica as replica_module
-from cybertemp_imap.store.interface import MailboxRef
 from cybertemp_imap.store.pool import Pool
 from cybertemp_imap.store.positions import parsed, printed
 from cybertemp_imap.store.postgres import PostgresStore
+from cybertemp_imap.store.values import MailboxRef
 from test.clients.case import ClientTestCase, in_thread
 from test.database_proxy import DatabaseProxy
 from test.mortal_postgres import MortalPostgres

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from twisted.internet.defer import Deferred
 
-from cybertemp_imap.store.interface import StatusCounts
+from cybertemp_imap.store.values import StatusCounts
 from test.wire import MINE, TOKEN, USER, Client, WireTestCase
 
 LOGIN = f"l LOGIN {USER} {TOKEN}\r\n".encode()

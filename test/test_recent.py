@@ -8,7 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from cybertemp_imap.messages import Messages, States
 from cybertemp_imap.recent import Recent
-from cybertemp_imap.store.interface import MessageState
+from cybertemp_imap.store.values import MessageState
 
 
 class RecentTests(SynchronousTestCase):

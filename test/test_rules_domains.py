@@ -10,7 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from cybertemp_imap.errors import Refusal
 from cybertemp_imap.rules.domains import may_create
-from cybertemp_imap.store.interface import DomainRow
+from cybertemp_imap.store.values import DomainRow
 
 ME, OTHER = uuid4(), uuid4()
 NOT_OPEN, INACTIVE = Refusal.DOMAIN_NOT_OPEN, Refusal.DOMAIN_INACTIVE

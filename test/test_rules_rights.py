@@ -10,7 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from cybertemp_imap.errors import Refusal
 from cybertemp_imap.rules.rights import Objection, end_of_session, objection
-from cybertemp_imap.store.interface import LoginRecord, TokenLimits
+from cybertemp_imap.store.values import LoginRecord, TokenLimits
 
 NOW = datetime(2026, 7, 1, 12, tzinfo=UTC)
 SECOND = timedelta(seconds=1)

@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 from twisted.trial import unittest
 
 from cybertemp_imap.mailbox import Mailbox
-from cybertemp_imap.store.interface import FlagMode
+from cybertemp_imap.store.values import FlagMode
 from test.search_mailbox import Mail, box_of, letter
 
 SEVERAL = [Mail(letter(b"number %d" % number)) for number in range(1, 6)]

@@ -16,7 +16,7 @@ from cybertemp_imap.columns.shelf import Shelf
 from cybertemp_imap.errors import StoreUnavailable
 from cybertemp_imap.mailbox import Mailbox
 from cybertemp_imap.pace import Pace
-from cybertemp_imap.shared import SharedMailboxes
+from cybertemp_imap.shared_mailboxes import SharedMailboxes
 from test.search_mailbox import ADDRESS, Box, Mail, box_of, letter
 
 MAILS = [

@@ -7,9 +7,10 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from cybertemp_imap.looks import LOOKERS
 from cybertemp_imap.messages import Messages
-from cybertemp_imap.shared import SharedMailbox, SharedMailboxes
-from cybertemp_imap.store.interface import MailboxHead, MailboxRef
+from cybertemp_imap.shared import SharedMailbox
+from cybertemp_imap.shared_mailboxes import SharedMailboxes
 from cybertemp_imap.store.memory import MemoryStore
+from cybertemp_imap.store.values import MailboxHead, MailboxRef
 from cybertemp_imap.view import View
 from test.store_contract import MINE
 

@@ -8,9 +8,10 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from cybertemp_imap.errors import Refused
-from cybertemp_imap.shared import SharedMailbox, SharedMailboxes
-from cybertemp_imap.store.interface import Expunged, FlagChange, FlagMode, MailboxHead, MailboxRef
+from cybertemp_imap.shared import SharedMailbox
+from cybertemp_imap.shared_mailboxes import SharedMailboxes
 from cybertemp_imap.store.memory import MemoryStore
+from cybertemp_imap.store.values import Expunged, FlagChange, FlagMode, MailboxHead, MailboxRef
 from cybertemp_imap.view import View
 from test.wire import MINE, letter
 

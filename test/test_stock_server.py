@@ -21,7 +21,7 @@ from cybertemp_imap.auth import Identity, TokenChecker
 from cybertemp_imap.mailbox import Mailbox
 from cybertemp_imap.message import Message, MessagePart
 from cybertemp_imap.mime.render import render
-from cybertemp_imap.shared import SharedMailboxes
+from cybertemp_imap.shared_mailboxes import SharedMailboxes
 from cybertemp_imap.store.memory import MemoryStore
 from cybertemp_imap.watch import SessionWatch
 from test.store_contract import MINE, letter

@@ -11,8 +11,9 @@ from twisted.internet.defer import Deferred, gatherResults
 from cybertemp_imap.errors import Refused
 from cybertemp_imap.naming import INBOX
 from cybertemp_imap.store import pool
-from cybertemp_imap.store.interface import FlagMode, MailboxHead, MailboxRef, NewMessage, Store
+from cybertemp_imap.store.interface import Store
 from cybertemp_imap.store.postgres import PostgresStore
+from cybertemp_imap.store.values import FlagMode, MailboxHead, MailboxRef, NewMessage
 from test import store_contract
 from test.store_contract import BASE, EVERYTHING, MINE, letter
 from test.test_store_postgres import PostgresFixture, delivery

@@ -8,7 +8,7 @@ import psycopg2
 from twisted.internet.defer import Deferred
 
 from cybertemp_imap.mime.row import EmailRow
-from cybertemp_imap.store.interface import Expunged, FlagChange, FlagMode, MailboxRef
+from cybertemp_imap.store.values import Expunged, FlagChange, FlagMode, MailboxRef
 from test.store_contract import MINE, StoreContract, letter
 from test.store_contract_observe import until
 from test.test_store_postgres import PostgresFixture

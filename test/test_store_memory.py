@@ -10,8 +10,9 @@ from uuid import UUID, uuid4
 from cybertemp_imap.errors import StoreUnavailable
 from cybertemp_imap.mime.row import EmailRow
 from cybertemp_imap.naming import INBOX
-from cybertemp_imap.store.interface import DomainRow, MailboxRef, Store
+from cybertemp_imap.store.interface import Store
 from cybertemp_imap.store.memory import MemoryStore
+from cybertemp_imap.store.values import DomainRow, MailboxRef
 from test import (
     store_contract,
     store_contract_accounts,

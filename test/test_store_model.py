@@ -17,8 +17,8 @@ from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_a
 from twisted.trial.unittest import SynchronousTestCase
 
 from cybertemp_imap.naming import INBOX, account_key
-from cybertemp_imap.store.interface import MailboxRef
 from cybertemp_imap.store.memory import MemoryStore
+from cybertemp_imap.store.values import MailboxRef
 from test.store_contract import EVERYTHING, MINE, MINE_TOO, letter
 
 T = TypeVar("T")

@@ -12,10 +12,11 @@ import psycopg2.extras
 
 from cybertemp_imap.mime.row import EmailRow
 from cybertemp_imap.protocol.date import parse_date_time
-from cybertemp_imap.store.interface import DomainRow, MailboxRef, Store
+from cybertemp_imap.store.interface import Store
 from cybertemp_imap.store.memory_tables import hashed_token
 from cybertemp_imap.store.postgres import PostgresStore
 from cybertemp_imap.store.statements import FORGET_EXPUNGED
+from cybertemp_imap.store.values import DomainRow, MailboxRef
 from test import (
     store_contract,
     store_contract_accounts,

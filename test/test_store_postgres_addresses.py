@@ -11,8 +11,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from cybertemp_imap.errors import Refusal, Refused
 from cybertemp_imap.naming import INBOX
 from cybertemp_imap.store import migrations, pool
-from cybertemp_imap.store.interface import MailboxRef
 from cybertemp_imap.store.postgres import PostgresStore
+from cybertemp_imap.store.values import MailboxRef
 from test import store_contract, store_contract_addresses, store_contract_bans
 from test.postgres import create_empty_database, drop_database
 from test.store_contract_addresses import NEW, arriving

@@ -8,8 +8,8 @@ from uuid import uuid4
 
 import psycopg2
 
-from cybertemp_imap.store.interface import FlagMode, NewMessage
 from cybertemp_imap.store.postgres import PostgresStore
+from cybertemp_imap.store.values import FlagMode, NewMessage
 from test import (
     store_contract,
     store_contract_append,

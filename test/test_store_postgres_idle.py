@@ -8,8 +8,8 @@ from psycopg2.extensions import parse_dsn
 from twisted.trial.unittest import SynchronousTestCase
 
 from cybertemp_imap.store.connection import watched
-from cybertemp_imap.store.interface import MailboxRef
 from cybertemp_imap.store.postgres import IDLE_DAYS, PostgresStore
+from cybertemp_imap.store.values import MailboxRef
 from test.store_contract import StoreContract, letter
 from test.test_store_postgres import PostgresFixture
 

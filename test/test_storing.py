@@ -9,7 +9,7 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from cybertemp_imap.errors import StoreUnavailable
-from cybertemp_imap.store.interface import FlagChange, FlagMode, MailboxHead, MessageState
+from cybertemp_imap.store.values import FlagChange, FlagMode, MailboxHead, MessageState
 from cybertemp_imap.storing import TOGETHER, FlagStores
 
 

@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 from twisted.internet.defer import Deferred
 
 from cybertemp_imap.errors import StoreUnavailable
-from cybertemp_imap.store.interface import LoginRecord
+from cybertemp_imap.store.values import LoginRecord
 from cybertemp_imap.supabase import accounts as accounts_module
 from cybertemp_imap.supabase.accounts import SupabaseAccounts
 from cybertemp_imap.supabase.rows import Row, WrongRow

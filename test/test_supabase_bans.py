@@ -13,8 +13,8 @@ from twisted.trial.unittest import TestCase
 
 from cybertemp_imap.errors import StoreUnavailable
 from cybertemp_imap.naming import INBOX
-from cybertemp_imap.store.interface import BanRow, DomainRow, MailboxRef
 from cybertemp_imap.store.postgres import PostgresStore
+from cybertemp_imap.store.values import BanRow, DomainRow, MailboxRef
 from cybertemp_imap.supabase.bans import BanKeeper, read_bans
 from cybertemp_imap.supabase.domains import read_domains
 from cybertemp_imap.supabase.store import HostedStore

@@ -16,8 +16,8 @@ from twisted.trial.unittest import SynchronousTestCase, TestCase
 from cybertemp_imap.errors import StoreUnavailable
 from cybertemp_imap.protocol.outlet import PIECE, Outlet
 from cybertemp_imap.shared import TOLD_AT_ONCE, SharedMailbox
-from cybertemp_imap.store.interface import MailboxHead, MailboxRef
 from cybertemp_imap.store.memory import MemoryStore
+from cybertemp_imap.store.values import MailboxHead, MailboxRef
 from cybertemp_imap.view import View
 
 tcp = cast(IReactorTCP, reactor)

@@ -8,7 +8,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from cybertemp_imap.errors import StoreUnavailable
-from cybertemp_imap.shared import SharedMailboxes
+from cybertemp_imap.shared_mailboxes import SharedMailboxes
 from cybertemp_imap.store.postgres import PostgresStore
 from cybertemp_imap.upkeep import TIDY_INTERVAL, Upkeep
 from test.postgres import create_database, drop_database

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from cybertemp_imap.messages import Messages, flag_set
-from cybertemp_imap.store.interface import MessageState
+from cybertemp_imap.store.values import MessageState
 from cybertemp_imap.view import Report, View
 
 

@@ -10,7 +10,7 @@ from twisted.internet.defer import Deferred
 
 from cybertemp_imap import watch
 from cybertemp_imap.errors import Refusal, StoreUnavailable
-from cybertemp_imap.store.interface import LoginRecord
+from cybertemp_imap.store.values import LoginRecord
 from test.wire import MINE, MINE_TOO, THEIR_TOKEN, THEIR_USER, THEIRS, USER, Client, WireTestCase
 
 TOKEN = "tok-1414213562"

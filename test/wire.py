@@ -22,7 +22,7 @@ from cybertemp_imap.kept.content import Keep
 from cybertemp_imap.mime.row import EmailRow
 from cybertemp_imap.protocol.factory import ImapFactory
 from cybertemp_imap.protocol.limits import Limits
-from cybertemp_imap.shared import SharedMailboxes
+from cybertemp_imap.shared_mailboxes import SharedMailboxes
 from cybertemp_imap.store.memory import MemoryStore
 from cybertemp_imap.watch import SessionWatch
 from test.response_parser import Malformed, Response, parse_responses

@@ -14,7 +14,7 @@ from cybertemp_imap.operator_error import OperatorError
 from cybertemp_imap.rules.addresses import canonical, domain_forms
 from cybertemp_imap.rules.domains import may_create
 from cybertemp_imap.store import statements as store_sql
-from cybertemp_imap.store.interface import DomainRow
+from cybertemp_imap.store.values import DomainRow
 
 
 @click.group()

@@ -15,8 +15,8 @@ from cybertemp_imap.operator_error import OperatorError
 from cybertemp_imap.rules.domains import may_create
 from cybertemp_imap.rules.rights import Objection, objection
 from cybertemp_imap.store import statements as store_sql
-from cybertemp_imap.store.interface import DomainRow, LoginRecord, TokenLimits
 from cybertemp_imap.store.postgres import limits
+from cybertemp_imap.store.values import DomainRow, LoginRecord, TokenLimits
 
 _ISSUE = "make one with `cybertemp-imap-admin token issue`"
 

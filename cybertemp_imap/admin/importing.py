@@ -29,7 +29,7 @@ from cybertemp_imap.incoming import HEAD, crlf, read_letter
 from cybertemp_imap.naming import key_of
 from cybertemp_imap.operator_error import OperatorError
 from cybertemp_imap.store import statements as store_sql
-from cybertemp_imap.store.interface import NewMessage
+from cybertemp_imap.store.values import NewMessage
 from cybertemp_imap.store.writing import append_columns, storable
 
 BATCH = 250

@@ -16,8 +16,8 @@ from cybertemp_imap.delivery.replies import Reply, Turned
 from cybertemp_imap.errors import StoreUnavailable
 from cybertemp_imap.rules.addresses import canonical
 from cybertemp_imap.rules.domains import takes_mail
-from cybertemp_imap.store.interface import DomainRow
 from cybertemp_imap.store.receiving import ReceivingStore
+from cybertemp_imap.store.values import DomainRow
 
 Domains = Callable[[], Awaitable[Sequence[DomainRow]]]
 """Gives the domains there are; it had better keep what it knows."""

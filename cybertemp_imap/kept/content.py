@@ -12,7 +12,8 @@ from collections.abc import Callable, Hashable, Iterable, Sequence
 
 from cybertemp_imap.kept.places import Places
 from cybertemp_imap.kept.ring import Ring
-from cybertemp_imap.store.interface import MailboxRef, Store
+from cybertemp_imap.store.interface import Store
+from cybertemp_imap.store.values import MailboxRef
 
 LINES_SHARE = 8
 """This fraction of what is kept is lines, the rest whole messages, which must not drive lines out."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from cybertemp_imap.store.interface import MailboxRef
+from cybertemp_imap.store.values import MailboxRef
 
 
 def email_id(identity: UUID) -> bytes:

@@ -12,7 +12,7 @@ from uuid import UUID
 
 from cybertemp_imap.errors import Refusal
 from cybertemp_imap.rules.addresses import a_labels, names_above
-from cybertemp_imap.store.interface import DomainRow
+from cybertemp_imap.store.values import DomainRow
 
 
 def may_create(address: str, user_id: UUID, domains: Iterable[DomainRow]) -> Refusal | None:

@@ -43,7 +43,7 @@ def valid_flags(flags: Iterable[str | None] | None) -> tuple[str, ...]:
 
 
 def combine(current: Iterable[str | None] | None, mode: str, new: Iterable[str]) -> tuple[str, ...]:
-    """Return what is to be stored after a STORE; ``mode`` is one of :class:`cybertemp_imap.store.interface.FlagMode`.
+    """Return what is to be stored after a STORE; ``mode`` is one of :class:`cybertemp_imap.store.values.FlagMode`.
 
     Flags compare without case; one that is there already keeps its spelling and its place. Where nothing is added or
     removed, what is returned equals ``current`` (NULL entries apart). Raises :class:`ValueError` for another mode.

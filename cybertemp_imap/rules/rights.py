@@ -8,7 +8,7 @@ from uuid import UUID
 
 from cybertemp_imap.errors import Refusal
 from cybertemp_imap.rules.subscription import may_log_in
-from cybertemp_imap.store.interface import LoginRecord, TokenLimits
+from cybertemp_imap.store.values import LoginRecord, TokenLimits
 
 
 class Objection(Enum):

@@ -56,7 +56,7 @@ from cybertemp_imap.search.recall import (
 )
 from cybertemp_imap.search.records import Dates, HeaderText, MessageText
 from cybertemp_imap.search.tier import Tier
-from cybertemp_imap.store.interface import Metadata
+from cybertemp_imap.store.values import Metadata
 
 _ORDERS: dict[DateOrder, Callable[[date, date], bool]] = {
     DateOrder.BEFORE: operator.lt,

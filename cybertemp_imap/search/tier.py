@@ -13,7 +13,7 @@ class Tier(IntEnum):
     IDENTITY = 2
     """the :class:`~uuid.UUID` of the e-mail"""
     METADATA = 3
-    """:class:`~cybertemp_imap.store.interface.Metadata`"""
+    """:class:`~cybertemp_imap.store.values.Metadata`"""
     HEADER = 4
     """:class:`~cybertemp_imap.search.records.HeaderText`"""
     SOURCE = 5

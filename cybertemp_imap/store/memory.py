@@ -25,7 +25,9 @@ from cybertemp_imap.mime.row import EmailRow, internal_date
 from cybertemp_imap.rendition import Rendition, make_rendition
 from cybertemp_imap.rules.bans import Ban
 from cybertemp_imap.rules.flags import combine
-from cybertemp_imap.store.interface import (
+from cybertemp_imap.store.memory_tables import HASHED_PREFIX, StoredEmail, hashed_token
+from cybertemp_imap.store.memory_writer import MemoryWriter
+from cybertemp_imap.store.values import (
     BanRow,
     DomainRow,
     Expunged,
@@ -38,8 +40,6 @@ from cybertemp_imap.store.interface import (
     StatusCounts,
     TokenLimits,
 )
-from cybertemp_imap.store.memory_tables import HASHED_PREFIX, StoredEmail, hashed_token
-from cybertemp_imap.store.memory_writer import MemoryWriter
 
 MINUTE = timedelta(minutes=1)
 

@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 from cybertemp_imap.rules.holding import Holding, holder_of
-from cybertemp_imap.store.interface import DomainRow
 from cybertemp_imap.store.memory_tables import MemoryTables, Place, StoredEmail
+from cybertemp_imap.store.values import DomainRow
 
 
 class MemoryAddresses(MemoryTables):

@@ -10,8 +10,8 @@ from uuid import UUID
 
 from cybertemp_imap.mime.row import internal_date
 from cybertemp_imap.rules.flags import valid_flags
-from cybertemp_imap.store.interface import MailboxHead, MessageState
 from cybertemp_imap.store.memory_tables import StoredEmail
+from cybertemp_imap.store.values import MailboxHead, MessageState
 
 
 @dataclass(slots=True)

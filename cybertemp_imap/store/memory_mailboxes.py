@@ -17,10 +17,10 @@ from cybertemp_imap.naming import (
     is_name_of,
     limited_key,
 )
-from cybertemp_imap.store.interface import MailboxEntry, MailboxRef
 from cybertemp_imap.store.memory_addresses import MemoryAddresses
 from cybertemp_imap.store.memory_mailbox import MemoryMailbox
 from cybertemp_imap.store.memory_tables import Place
+from cybertemp_imap.store.values import MailboxEntry, MailboxRef
 
 Observer = Callable[[Collection[int] | None], None]
 

@@ -15,7 +15,7 @@ from uuid import UUID, uuid4
 from cybertemp_imap.mime.render import render
 from cybertemp_imap.mime.row import EmailRow
 from cybertemp_imap.rules.bans import EXACT, AddressBans, Ban, SenderBans
-from cybertemp_imap.store.interface import TokenLimits
+from cybertemp_imap.store.values import TokenLimits
 
 HASHED_PREFIX = "sha256:"
 

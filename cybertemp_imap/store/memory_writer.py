@@ -9,11 +9,11 @@ from uuid import UUID, uuid4
 from cybertemp_imap.errors import Refusal, Refused, StoreUnavailable
 from cybertemp_imap.mime.row import EmailRow
 from cybertemp_imap.naming import DELIMITER, INBOX, is_name_of
-from cybertemp_imap.store.interface import MailboxRef, NewMessage
 from cybertemp_imap.store.memory_mailbox import MemoryMailbox
 from cybertemp_imap.store.memory_mailboxes import MemoryMailboxes
 from cybertemp_imap.store.memory_tables import StoredEmail, at
 from cybertemp_imap.store.receiving import Delivery, ReceivedMessage
+from cybertemp_imap.store.values import MailboxRef, NewMessage
 
 
 class MemoryWriter(MemoryMailboxes):

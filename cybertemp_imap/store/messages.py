@@ -20,9 +20,9 @@ from cybertemp_imap.pace import Pace
 from cybertemp_imap.rendition import RENDITION_VERSION, Rendition, make_rendition
 from cybertemp_imap.store import statements as sql
 from cybertemp_imap.store.asynchronous import Row
-from cybertemp_imap.store.interface import MailboxRef, Metadata
 from cybertemp_imap.store.pool import Pool
 from cybertemp_imap.store.replica import Replica
+from cybertemp_imap.store.values import MailboxRef, Metadata
 
 T = TypeVar("T")
 

@@ -19,8 +19,8 @@ from twisted.python.failure import Failure
 
 from cybertemp_imap.errors import StoreUnavailable
 from cybertemp_imap.store import statements as sql
-from cybertemp_imap.store.interface import MailboxHead, MailboxRef
 from cybertemp_imap.store.pool import Pool
+from cybertemp_imap.store.values import MailboxHead, MailboxRef
 
 Position = int
 """A place in PostgreSQL's log, as a number of octets."""

@@ -16,7 +16,11 @@ from cybertemp_imap.rules.flags import valid_flags
 from cybertemp_imap.store import statements as sql
 from cybertemp_imap.store.asynchronous import Row
 from cybertemp_imap.store.connection import watched
-from cybertemp_imap.store.interface import (
+from cybertemp_imap.store.listener import Listener, Observer
+from cybertemp_imap.store.messages import MessageReader, array
+from cybertemp_imap.store.pool import Pool
+from cybertemp_imap.store.replica import Replica
+from cybertemp_imap.store.values import (
     BanRow,
     DomainRow,
     Expunged,
@@ -29,10 +33,6 @@ from cybertemp_imap.store.interface import (
     StatusCounts,
     TokenLimits,
 )
-from cybertemp_imap.store.listener import Listener, Observer
-from cybertemp_imap.store.messages import MessageReader, array
-from cybertemp_imap.store.pool import Pool
-from cybertemp_imap.store.replica import Replica
 from cybertemp_imap.store.writing import MailboxWriter, storable
 
 HASHED = "sha256:"

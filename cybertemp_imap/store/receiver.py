@@ -9,8 +9,8 @@ import psycopg2.extras
 
 from cybertemp_imap.store import statements as sql
 from cybertemp_imap.store.connection import watched
-from cybertemp_imap.store.interface import DomainRow
 from cybertemp_imap.store.pool import Pool
+from cybertemp_imap.store.values import DomainRow
 from cybertemp_imap.store.writing import MailboxWriter
 
 

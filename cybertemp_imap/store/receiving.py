@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import NamedTuple, Protocol
 from uuid import UUID
 
-from cybertemp_imap.store.interface import DomainRow
+from cybertemp_imap.store.values import DomainRow
 
 
 class Delivery(NamedTuple):
@@ -28,7 +28,7 @@ class ReceivedMessage:
     """A message that comes in: ``pieces`` pieces given to :meth:`ReceivingStore.upload` under ``id``, and the rest.
 
     ``size`` is the number of all its octets. The text is what other programs read, as in
-    :class:`cybertemp_imap.store.interface.NewMessage`.
+    :class:`cybertemp_imap.store.values.NewMessage`.
     """
 
     id: UUID

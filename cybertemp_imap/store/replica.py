@@ -20,9 +20,9 @@ from cybertemp_imap.errors import StoreUnavailable
 from cybertemp_imap.store import statements as sql
 from cybertemp_imap.store.asynchronous import Connection, Row
 from cybertemp_imap.store.dialing import Dialer
-from cybertemp_imap.store.interface import MailboxRef
 from cybertemp_imap.store.pool import Pool
 from cybertemp_imap.store.positions import SAMPLE_INTERVAL, Position, Positions, printed
+from cybertemp_imap.store.values import MailboxRef
 
 PATIENCE = 2.0
 """Seconds that a replica has for an answer."""

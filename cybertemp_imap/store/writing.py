@@ -12,10 +12,10 @@ import psycopg2
 from cybertemp_imap.errors import Refusal, Refused, StoreUnavailable
 from cybertemp_imap.rules.addresses import domain_forms
 from cybertemp_imap.store import statements as sql
-from cybertemp_imap.store.interface import MailboxRef, NewMessage
 from cybertemp_imap.store.messages import array
 from cybertemp_imap.store.pool import Pool
 from cybertemp_imap.store.receiving import Delivery, ReceivedMessage
+from cybertemp_imap.store.values import MailboxRef, NewMessage
 
 PIECE = 256 * 1024
 """Octets of a message sent to the server in one statement: about a millisecond of the reactor's time."""

@@ -16,7 +16,7 @@ from uuid import UUID
 
 from twisted.internet.defer import Deferred, FirstError, gatherResults
 
-from cybertemp_imap.store.interface import LoginRecord
+from cybertemp_imap.store.values import LoginRecord
 from cybertemp_imap.supabase import filters
 from cybertemp_imap.supabase.client import SupabaseClient
 from cybertemp_imap.supabase.rows import Row

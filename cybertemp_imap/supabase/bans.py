@@ -15,7 +15,7 @@ from twisted.logger import Logger
 
 from cybertemp_imap.errors import StoreUnavailable
 from cybertemp_imap.rules.bans import EXACT
-from cybertemp_imap.store.interface import BanRow
+from cybertemp_imap.store.values import BanRow
 from cybertemp_imap.supabase import filters
 from cybertemp_imap.supabase.client import SupabaseClient
 from cybertemp_imap.supabase.rows import Row

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from cybertemp_imap.store.interface import DomainRow
+from cybertemp_imap.store.values import DomainRow
 from cybertemp_imap.supabase.client import SupabaseClient
 from cybertemp_imap.supabase.rows import Row
 

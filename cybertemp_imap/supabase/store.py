@@ -7,8 +7,8 @@ from typing import Any
 from uuid import UUID
 
 from cybertemp_imap.errors import StoreUnavailable
-from cybertemp_imap.store.interface import DomainRow, LoginRecord, MailboxHead, MailboxRef
 from cybertemp_imap.store.postgres import PostgresStore
+from cybertemp_imap.store.values import DomainRow, LoginRecord, MailboxHead, MailboxRef
 from cybertemp_imap.supabase.accounts import SupabaseAccounts
 from cybertemp_imap.supabase.bans import BanKeeper, read_bans
 from cybertemp_imap.supabase.client import SupabaseClient

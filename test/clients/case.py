@@ -27,7 +27,7 @@ from cybertemp_imap.demo.loader import prepare
 from cybertemp_imap.protocol.factory import ImapFactory
 from cybertemp_imap.protocol.limits import Limits
 from cybertemp_imap.protocol.server import ImapServer
-from cybertemp_imap.shared import SharedMailboxes
+from cybertemp_imap.shared_mailboxes import SharedMailboxes
 from cybertemp_imap.store.postgres import PostgresStore
 from cybertemp_imap.upkeep import Upkeep
 from test.clients.expected import ExpectedMessage, expected_mailboxes

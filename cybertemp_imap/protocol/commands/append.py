@@ -20,7 +20,7 @@ from cybertemp_imap.protocol.commands.store import usable_flags
 from cybertemp_imap.protocol.grammar.append import destination
 from cybertemp_imap.protocol.rule import Bad, Completion
 from cybertemp_imap.protocol.sequence import compact
-from cybertemp_imap.store.interface import NewMessage
+from cybertemp_imap.store.values import NewMessage
 
 if TYPE_CHECKING:
     from cybertemp_imap.protocol.server import ImapServer

@@ -19,7 +19,8 @@ from cybertemp_imap.protocol.date import format_date_time
 from cybertemp_imap.protocol.object_id import email_id
 from cybertemp_imap.protocol.responses import flag_list
 from cybertemp_imap.protocol.rule import Bad
-from cybertemp_imap.store.interface import MailboxRef, Metadata, Store
+from cybertemp_imap.store.interface import Store
+from cybertemp_imap.store.values import MailboxRef, Metadata
 
 if TYPE_CHECKING:
     from cybertemp_imap.mailbox import Mailbox

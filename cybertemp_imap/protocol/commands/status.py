@@ -10,7 +10,7 @@ from cybertemp_imap.protocol.commands import condstore
 from cybertemp_imap.protocol.commands.names import mailbox_name, utf8_enabled
 from cybertemp_imap.protocol.object_id import mailbox_id
 from cybertemp_imap.protocol.rule import Completion
-from cybertemp_imap.store.interface import StatusCounts
+from cybertemp_imap.store.values import StatusCounts
 
 if TYPE_CHECKING:
     from cybertemp_imap.protocol.server import ImapServer

@@ -14,7 +14,7 @@ from cybertemp_imap.protocol.commands.sets import uids_of
 from cybertemp_imap.protocol.rule import Completion
 from cybertemp_imap.protocol.sequence import compact
 from cybertemp_imap.rules.flags import canonical_flag
-from cybertemp_imap.store.interface import MessageState
+from cybertemp_imap.store.values import MessageState
 
 if TYPE_CHECKING:
     from cybertemp_imap.protocol.server import ImapServer
