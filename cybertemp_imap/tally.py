@@ -19,6 +19,7 @@ from pathlib import Path
 
 _SALT = 64
 _WAYS = 8
+_WORD = struct.Struct("@Q")
 _ENTRY = struct.Struct("@QQ")
 _BUCKET = struct.Struct("@" + "QQ" * _WAYS)
 _BUCKETS = 16384
@@ -81,63 +82,83 @@ class SharedMemory:
         os.close(self.file)
 
 
+class _Entry:
+    """What this worker counts of a name, and where that is written."""
+
+    __slots__ = ("count", "key", "place")
+
+    def __init__(self, key: int, place: int) -> None:
+        self.key = key
+        self.place = place
+        self.count = 0
+
+
 class SharedTally(Tally):
     """Counts of all workers together, as one of them keeps them.
 
-    Where more names share a place in the table than there is room for, the last are counted in this worker alone.
+    What is in its own table it knows, so that it only reads those of the others. Where more names share a place in the
+    table than there is room for, the last are counted in this worker alone.
     """
 
     def __init__(self, memory: SharedMemory, own: int) -> None:
+        """:param own: is the number of its table, which must be empty."""
         super().__init__()
         self._memory = memory
-        self._own = own
+        self._own = _SALT + own * TABLE
+        self._others = [_SALT + table * TABLE for table in range(memory.tables) if table != own]
+        self._entries: dict[tuple[str, Hashable], _Entry] = {}
 
     def add(self, kind: str, name: Hashable) -> int:
         """Count one more, and return how many there are in all workers."""
-        key = self._key(kind, name)
-        if not self._change(key, 1):
+        entry = self._entries.get((kind, name)) or self._new(kind, name)
+        if entry is None:
             return super().add(kind, name)
-        return sum(
-            count for table in range(self._memory.tables) for each, count in self._bucket(table, key) if each == key
-        )
+        entry.count += 1
+        self._write(entry.place + 8, entry.count)
+        if entry.count == 1:
+            # After its count, as it is removed before it: nobody takes one name's count for another's.
+            self._write(entry.place, entry.key)
+        return entry.count + sum(self._count(table, entry.key) for table in self._others)
 
     def remove(self, kind: str, name: Hashable) -> None:
         """Count one less."""
-        if (kind, name) in self._counts:
+        entry = self._entries.get((kind, name))
+        if entry is None:
             super().remove(kind, name)
-        else:
-            self._change(self._key(kind, name), -1)
+            return
+        entry.count -= 1
+        if not entry.count:
+            self._write(entry.place, 0)
+            del self._entries[kind, name]
+        self._write(entry.place + 8, entry.count)
 
-    def _change(self, key: int, by: int) -> bool:
-        """Change a count in the own table; false when there is no room for it.
+    def _new(self, kind: str, name: Hashable) -> _Entry | None:
+        """Return a place in the own table for a name; None when there is no room for it."""
+        if (kind, name) in self._counts:
+            return None
+        key = self._key(kind, name)
+        keys = self._bucket(self._own, key)[::2]
+        if 0 not in keys:
+            return None
+        entry = _Entry(key, self._own + _offset(key) + keys.index(0) * _ENTRY.size)
+        self._entries[kind, name] = entry
+        return entry
 
-        A key is written after its count and removed before it, so that nobody takes one name's count for another's.
-        """
-        entries = self._bucket(self._own, key)
-        keys = [each for each, _ in entries]
-        wanted = key if key in keys else 0
-        if wanted not in keys:
-            return False
-        way = keys.index(wanted)
-        count = by + (entries[way][1] if wanted else 0)
-        place = self._place(self._own, key) + way * _ENTRY.size
-        if not count:
-            self._write(place, 0)
-        self._write(place + 8, count)
-        if count and not wanted:
-            self._write(place, key)
-        return True
+    def _count(self, table: int, key: int) -> int:
+        fields = self._bucket(table, key)
+        keys = fields[::2]
+        return fields[2 * keys.index(key) + 1] if key in keys else 0
+
+    def _bucket(self, table: int, key: int) -> tuple[int, ...]:
+        return _BUCKET.unpack_from(self._memory.octets, table + _offset(key))
 
     def _write(self, place: int, number: int) -> None:
-        struct.pack_into("@Q", self._memory.octets, place, number)
-
-    def _bucket(self, table: int, key: int) -> list[tuple[int, int]]:
-        fields = _BUCKET.unpack_from(self._memory.octets, self._place(table, key))
-        return list(zip(fields[::2], fields[1::2], strict=True))
-
-    def _place(self, table: int, key: int) -> int:
-        return _SALT + table * TABLE + key % _BUCKETS * _BUCKET.size
+        _WORD.pack_into(self._memory.octets, place, number)
 
     def _key(self, kind: str, name: Hashable) -> int:
         found = blake2b(f"{kind}\0{name}".encode("utf-8", "replace"), digest_size=8, key=self._memory.salt).digest()
         return int.from_bytes(found, "little") or 1
+
+
+def _offset(key: int) -> int:
+    return key % _BUCKETS * _BUCKET.size
