@@ -5,7 +5,9 @@ Programs that have the server in a tree of services of their own use :mod:`cyber
 
 from __future__ import annotations
 
+import functools
 import os
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -26,19 +28,20 @@ _QUOTA = Path("/sys/fs/cgroup/cpu.max")
 
 def makeService(options: Options) -> MultiService:
     """Return the service that runs the server; nothing happens before it is started."""
-    return tap.service_of(options, _service)
+    return tap.service_of(options, functools.partial(_service, options.parent))
 
 
-def _service(settings: Settings, reactor: Any) -> MultiService:
+def _service(twistd: Mapping[str, Any] | None, settings: Settings, reactor: Any) -> MultiService:
     count = worker_count(settings)
     if count == 1:
         from cybertemp_imap.service import ImapService
 
         return ImapService(settings, reactor)
+    from cybertemp_imap.workers import log
     from cybertemp_imap.workers.service import WorkersService
 
     reactor.addSystemEventTrigger("after", "shutdown", _ended_well, reactor)
-    return WorkersService(settings, reactor, count)
+    return WorkersService(settings, reactor, count, log.place(twistd))
 
 
 def worker_count(settings: Settings) -> int:

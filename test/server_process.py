@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
+from typing import Any
 
 from test.test_embedded import environment
 
@@ -16,6 +19,7 @@ class ServerProcess:
     """``twistd cybertemp-imap`` in ``folder`` on a port of its own; :meth:`start` returns when it is ready."""
 
     program = "from test.strict_output import main; main()"
+    log_options: tuple[str, ...] = ("--logfile=server.log",)
 
     def __init__(self, folder: Path, dsn: str, **settings: str) -> None:
         self.port = 0
@@ -30,19 +34,22 @@ class ServerProcess:
 
     def start(self) -> None:
         """Start it, at the first time on any free port, then on the same."""
-        self._process = subprocess.Popen(
-            [
-                *(sys.executable, "-c", self.program, "--nodaemon", "--pidfile=", "--logfile=server.log"),
-                *("cybertemp-imap", f"--bind=127.0.0.1:{self.port}"),
-            ],
-            cwd=self._folder,
-            env=self._environ,
-            stdout=subprocess.PIPE,
-        )
+        self._process = self._begun(subprocess.PIPE)
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
         assert line.startswith(b"ready: "), self.log()
         self.port = int(line.rpartition(b":")[2])
+
+    def _begun(self, output: Any) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            [
+                *(sys.executable, "-c", self.program, "--nodaemon", "--pidfile=", *self.log_options),
+                *("cybertemp-imap", f"--bind=127.0.0.1:{self.port}"),
+            ],
+            cwd=self._folder,
+            env=self._environ,
+            stdout=output,
+        )
 
     def end(self, number: signal.Signals) -> int:
         """Send a signal, wait for the end, and return the status."""
@@ -51,8 +58,8 @@ class ServerProcess:
             return 0
         os.kill(process.pid, number)
         status = process.wait(60)
-        assert process.stdout is not None
-        process.stdout.close()
+        if process.stdout is not None:
+            process.stdout.close()
         assert "Malformed" not in self.log(), self.log()
         return status
 
@@ -62,9 +69,26 @@ class ServerProcess:
         assert self._process is not None
         return self._process.pid
 
-    def log(self) -> str:
-        """Return what was logged."""
-        return (self._folder / "server.log").read_text()
+    def log(self, since: int = 0) -> str:
+        """Return what was logged, from an octet on."""
+        return (self._folder / "server.log").read_bytes()[since:].decode()
+
+
+class OutputServerProcess(ServerProcess):
+    """The same with its log on standard output, which is a file."""
+
+    log_options = ()
+
+    def start(self) -> None:
+        """Start it, at the first time on any free port, then on the same."""
+        with (self._folder / "server.log").open("a") as output:
+            before = output.tell()
+            self._process = self._begun(output)
+        latest = time.monotonic() + 60
+        while not (found := re.search(r"^ready: .*:(\d+)$", self.log(before), re.MULTILINE)):
+            assert self._process.poll() is None and time.monotonic() < latest, self.log()
+            time.sleep(0.02)
+        self.port = int(found[1])
 
 
 class BlockingClient:

@@ -17,7 +17,7 @@ from cybertemp_imap.demo.account import USER
 from cybertemp_imap.demo.loader import prepare
 from test.certificates import make_certificate
 from test.postgres import create_database, drop_database
-from test.server_process import BlockingClient, ServerProcess
+from test.server_process import BlockingClient, OutputServerProcess, ServerProcess
 from test.test_docs_commands import free_port
 from test.test_embedded import alive
 from test.web import ask, samples
@@ -35,6 +35,8 @@ def children(pid: int) -> list[int]:
 
 class WorkersTestCase(SynchronousTestCase):
     """A database with the demonstration account, and two workers."""
+
+    process = ServerProcess
 
     def setUp(self) -> None:
         self.folder = Path(self.mktemp()).absolute()
@@ -54,7 +56,7 @@ class WorkersTestCase(SynchronousTestCase):
 
     def start(self, **settings: str) -> ServerProcess:
         """Start the server."""
-        server = self.server = ServerProcess(self.folder, self.dsn, IMAP_WORKERS="2", **settings)
+        server = self.server = self.process(self.folder, self.dsn, IMAP_WORKERS="2", **settings)
         self.addCleanup(server.end, signal.SIGKILL)
         server.start()
         return server
@@ -187,7 +189,9 @@ class LifeTests(WorkersTestCase):
 
 
 class SignalTests(WorkersTestCase):
-    """SIGHUP, and a parent that is killed."""
+    """SIGHUP, and a parent that is killed; the log is on standard output, where the workers write it themselves."""
+
+    process = OutputServerProcess
 
     def test_hang_up_and_kill(self) -> None:
         """SIGHUP has every worker read certificates; when their parent is killed, workers end and free the port."""
@@ -234,6 +238,9 @@ class SignalTests(WorkersTestCase):
     def killed(self, server: ServerProcess) -> None:
         """No worker outlives its parent, even when it is killed."""
         clients = self.one_of_each()
+        lines = [line for line in server.log().splitlines() if "event=login" in line]
+        whole = r"[-\dT:]{19}[+-]\d{4} \[worker [12] cybertemp_imap\.sessions#info\] event=login .* tls=no"
+        self.assertEqual([line for line in lines if not re.fullmatch(whole, line)], [])
         pids = children(server.pid)
         self.assertEqual(len(pids), 2)
         server.end(signal.SIGKILL)

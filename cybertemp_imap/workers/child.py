@@ -1,4 +1,6 @@
-"""The program of a worker: ``python -m cybertemp_imap.workers.child REACTOR``, as its parent starts it.
+"""The program of a worker: ``python -m cybertemp_imap.workers.child REACTOR [NAME]``, as its parent starts it.
+
+With a name it writes its log as twistd does, under that name; without one it sends it to its parent.
 
 It is a server like any other, over sockets that it is handed. It ends when its parent is gone, however that ended.
 """
@@ -22,7 +24,7 @@ from twisted.python.failure import Failure
 from cybertemp_imap.operator_error import OperatorError
 from cybertemp_imap.service import ImapService, build_factory
 from cybertemp_imap.tally import SharedMemory, SharedTally
-from cybertemp_imap.workers import channel
+from cybertemp_imap.workers import channel, log
 from cybertemp_imap.workers.channel import Beginning, Lines
 
 ORPHANED = 5
@@ -152,12 +154,13 @@ def main() -> None:
     importlib.import_module(sys.argv[1]).install()
     from twisted.internet import reactor
 
-    log = channel.PipeLog(channel.LOG, reactor.callLater)
-    globalLogBeginner.beginLoggingTo([log])
+    form = log.AsTwistd(sys.argv[2]) if len(sys.argv) > 2 else log.for_parent
+    observer = log.WorkerLog(channel.LOG, form, reactor.callLater)
+    globalLogBeginner.beginLoggingTo([observer])
     worker = Worker(reactor)
     StandardIO(worker, channel.COMMANDS, channel.ANSWERS, reactor)  # type: ignore[call-arg]
     reactor.run()
-    log.flush()
+    observer.flush()
     sys.exit(1 if worker.failed else 0)
 
 

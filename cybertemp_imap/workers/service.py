@@ -46,9 +46,10 @@ class WorkersService(MultiService):
     :ivar failed: errbacks when the server cannot be started, as that of :class:`~cybertemp_imap.service.ImapService`.
     """
 
-    def __init__(self, settings: Settings, reactor: Any, count: int) -> None:
+    def __init__(self, settings: Settings, reactor: Any, count: int, log: int | None = None) -> None:
         """
         :param count: how many processes serve.
+        :param log: the file that they write their log to; without one they send it here.
         :raises OperatorError: an endpoint string is not understood, or a certificate cannot be used.
         """
         super().__init__()
@@ -56,6 +57,7 @@ class WorkersService(MultiService):
         self.failed: Deferred[None] = Deferred()
         self.crew = Crew(reactor, count, self._spawn, self._forget)
         self._settings = settings
+        self._log = log
         self._reactor = reactor
         self._places = Places(settings, reactor)
         self._web = WebPorts(settings, self._places, reactor)
@@ -179,7 +181,7 @@ class WorkersService(MultiService):
             handed.append(bound.handed(worker.number, SOCKETS + len(files)))
             files += [each.fileno() for each in bound.sockets]
         beginning = Beginning(self._settings_of(worker.number), worker.number, self.crew.count, handed)
-        worker.spawn(self._reactor, beginning_line(beginning), self._memory.file, files)
+        worker.spawn(self._reactor, beginning_line(beginning), self._memory.file, files, self._log)
 
     def _settings_of(self, number: int) -> Settings:
         """Return the settings of a worker: without what is done here, or by another worker."""

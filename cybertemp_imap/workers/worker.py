@@ -70,15 +70,19 @@ class WorkerProcess(ProcessProtocol):
         """What it is called in the log."""
         return f"worker {self.number + 1}"
 
-    def spawn(self, reactor: Any, beginning: bytes, memory: int, sockets: Sequence[int]) -> None:
-        """Start the process; ``beginning`` is the first line that it reads."""
+    def spawn(self, reactor: Any, beginning: bytes, memory: int, sockets: Sequence[int], log: int | None) -> None:
+        """Start the process; ``beginning`` is the first line that it reads, ``log`` the file it logs to, if any."""
         files: dict[int, Any] = {channel.COMMANDS: "w", channel.LOG: "r", channel.WORDS: "r", channel.ANSWERS: "r"}
+        if log is not None:
+            files[channel.LOG] = log
         files[channel.MEMORY] = memory
         files.update(enumerate(sockets, channel.SOCKETS))
         environ = {name: value for name, value in os.environ.items() if name not in NOT_PASSED_ON}
         # The package is found where this process found it.
         environ["PYTHONPATH"] = os.pathsep.join(filter(None, sys.path))
         command = [sys.executable, *PROGRAM, type(reactor).__module__]
+        if log is not None:
+            command.append(self.name)
         reactor.spawnProcess(self, sys.executable, command, environ, childFDs=files)
         self._write(beginning)
 
