@@ -111,9 +111,10 @@ def _fetching(server: Ours) -> Iterator[Work]:
     clients: list[Client] = []
     wanted = AT_ONCE // server.workers
     spare: list[Client] = []
+    since = _logged(server)
     while len(clients) < AT_ONCE:
         client = server.session()
-        known = _workers_of(server, [*clients, *spare, client])
+        known = _workers_of(server, [*clients, *spare, client], since)
         worker = known[client.local_port]
         mine = sum(1 for other in clients if known[other.local_port] == worker)
         (clients if mine < wanted else spare).append(client)
@@ -165,12 +166,20 @@ def _slices(server: Ours) -> Iterator[None]:
             slices.terminate()
 
 
-def _workers_of(server: Ours, clients: Sequence[Client]) -> dict[int, int]:
-    """Return which worker has a client's port logged in, from the log, when it has all; 1 where there are none."""
+def _logged(server: Ours) -> int:
+    """Return how many octets there are of the log."""
+    return (server.folder / "server.log").stat().st_size
+
+
+def _workers_of(server: Ours, clients: Sequence[Client], since: int) -> dict[int, int]:
+    """Return which worker has a client's port logged in, when the log has all; 1 where there are none.
+
+    Only what was logged since its octet ``since`` counts: others had the same ports before.
+    """
     ports = {client.local_port for client in clients}
     found: dict[int, int] = {}
     while not ports <= found.keys():
-        text = (server.folder / "server.log").read_text(errors="replace")
+        text = (server.folder / "server.log").read_bytes()[since:].decode(errors="replace")
         logins = re.findall(r"\[(?:worker (\d+) )?cybertemp_imap\.sessions\S* event=login .* port=(\d+) ", text)
         found = {int(port): int(worker or 1) for worker, port in logins}
     return found
@@ -178,8 +187,9 @@ def _workers_of(server: Ours, clients: Sequence[Client]) -> dict[int, int]:
 
 def _spread(server: Ours) -> list[int]:
     """Return how many of so many connections that stay each worker has."""
+    since = _logged(server)
     clients = [server.session() for _ in range(SPREAD)]
-    workers = _workers_of(server, clients)
+    workers = _workers_of(server, clients, since)
     counts = Counter(workers[client.local_port] for client in clients)
     for client in clients:
         client.close()
