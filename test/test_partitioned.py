@@ -63,7 +63,7 @@ class PartitionTests(SynchronousTestCase):
     def test_unchanged(self) -> None:
         """Delivery, reading, flags and deletion are the same; so is what retention deletes row by row."""
         self.assertEqual(self.uids(), [1, 2, 3])
-        rows = self.run_sql(sql.ROWS, USER, self.box, "{1,2,3}")
+        rows = self.run_sql(sql.ROWS, USER, self.box, 1, 3, "{1,2,3}")
         self.assertEqual([row[5] for row in rows], ["day 0", "day 1", "day 2"])
         self.run_sql(sql.STORE_FLAGS, USER, self.box, "{2}", "+", ["\\Seen"], None)
         self.assertEqual(self.run_sql("SELECT subject FROM emails WHERE flags = '{\\\\Seen}'"), [("day 1",)])

@@ -7,10 +7,12 @@ from typing import Any
 
 import psycopg2
 
+from cybertemp_imap.store import statements
 from test.store_contract import MINE, StoreContract
 from test.test_store_postgres import PostgresFixture
 
 COUNT = 400
+FEW = 50
 
 READ = "SELECT sum(seq_tup_read + coalesce(idx_tup_fetch, 0)) FROM pg_stat_xact_user_tables"
 
@@ -45,6 +47,31 @@ class PlanTests(StoreContract):
                     self.assertLess(read, 40 * COUNT, name)
                 kept.rollback()
 
+    async def test_taken_for_small(self) -> None:
+        """A few messages of a mailbox that has grown since PostgreSQL analysed it are read by reading a few rows."""
+        fixture = self.fixture
+        assert isinstance(fixture, PostgresFixture)
+        mailbox = await self.open()
+        box = (mailbox.user_id, mailbox.id)
+        with closing(psycopg2.connect(fixture.dsn)) as connection, connection.cursor() as cursor:
+            for count, analyse in ((COUNT // 4, True), (COUNT * 10, False)):
+                cursor.execute(_FILL, (MINE, count))
+                cursor.execute("SELECT * FROM imap.refresh(%s, %s)", box)
+                if analyse:
+                    cursor.execute("ANALYZE")
+            uids = list(range(COUNT, COUNT + FEW))
+            for name in ("WEIGHTS", "ROWS", "SAVED_DATES", "OBJECT_IDS"):
+                before = self.rows_read(cursor)
+                cursor.execute(getattr(statements, name), (*box, uids[0], uids[-1], uids))
+                self.assertEqual(len(cursor.fetchall()), FEW)
+                self.assertLess(self.rows_read(cursor) - before, 10 * FEW, name)
+
+    def rows_read(self, cursor: Any) -> int:
+        """Return how many rows the transaction has read so far."""
+        cursor.execute(READ)
+        ((read,),) = cursor.fetchall()
+        return int(read)
+
     def steps(self, cursor: Any, box: tuple[Any, int], uids: list[int]) -> dict[str, int]:
         """Go through the steps with all messages; return how many rows each has read."""
         read = {}
@@ -54,10 +81,7 @@ class PlanTests(StoreContract):
             ("choose", "imap.choose(%s, %s::bigint[])", (box[1], uids)),
             ("expunge", "imap.expunge(%s, %s, NULL)", box),
         ):
-            cursor.execute(READ)
-            ((before,),) = cursor.fetchall()
+            before = self.rows_read(cursor)
             cursor.execute(f"SELECT * FROM {call}", parameters)
-            cursor.execute(READ)
-            ((after,),) = cursor.fetchall()
-            read[name] = int(after - before)
+            read[name] = self.rows_read(cursor) - before
         return read

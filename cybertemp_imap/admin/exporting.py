@@ -74,7 +74,7 @@ def _write(work: Work, user: UUID, mailbox: int, stream: BinaryIO) -> int:
     statement = store_sql.ROWS_WITH_ENCRYPTED if encrypted else store_sql.ROWS
     count = 0
     for page in _pages(work, user, mailbox):
-        for found in work.query(statement, (user, mailbox, page)):
+        for found in work.query(statement, (user, mailbox, page[0], page[-1], page)):
             row = email_row(found)
             stream.write(mbox_form(render(row), row.from_addr or "", internal_date(row)))
             count += 1

@@ -160,7 +160,11 @@ class MessageReader:
 
     async def _listed(self, statement: str, mailbox: MailboxRef, uids: Sequence[int]) -> list[Row]:
         """Read of some messages, one row for each that is there."""
-        parameters = (mailbox.user_id, mailbox.id, array(uids))
+        if not uids:
+            return []
+        # A list of UIDs alone has PostgreSQL walk through the whole mailbox while it takes it for a small one, which it
+        # does until it has analysed the table: the bounds make one index the best whatever it thinks.
+        parameters = (mailbox.user_id, mailbox.id, min(uids), max(uids), array(uids))
         return await self._read(statement, mailbox, parameters, lambda rows: len(rows) == len(uids))
 
     async def _read(

@@ -131,7 +131,7 @@ WEIGHTS = """
                   + coalesce(octet_length(e.html), 0)
     FROM imap.held b JOIN imap.message m ON m.mailbox_id = b.id JOIN public.emails e ON e.id = m.email_id
     LEFT JOIN imap.source s ON s.email_id = m.email_id
-    WHERE b.user_id = %s AND b.id = %s AND m.uid = ANY (%s::bigint[])
+    WHERE b.user_id = %s AND b.id = %s AND m.uid BETWEEN %s AND %s AND m.uid = ANY (%s::bigint[])
     ORDER BY m.uid
 """
 
@@ -141,7 +141,7 @@ ROWS = """
            imap.clamp_time(e.timestamp), imap.clamp_time(e.created_at), s.source, false
     FROM imap.held b JOIN imap.message m ON m.mailbox_id = b.id JOIN public.emails e ON e.id = m.email_id
     LEFT JOIN imap.source s ON s.email_id = m.email_id LEFT JOIN imap.origin o ON o.email_id = m.email_id
-    WHERE b.user_id = %s AND b.id = %s AND m.uid = ANY (%s::bigint[])
+    WHERE b.user_id = %s AND b.id = %s AND m.uid BETWEEN %s AND %s AND m.uid = ANY (%s::bigint[])
     ORDER BY m.uid
 """
 
@@ -151,7 +151,7 @@ ROWS_WITH_ENCRYPTED = """
            imap.clamp_time(e.timestamp), imap.clamp_time(e.created_at), s.source, coalesce(e.encrypted, false)
     FROM imap.held b JOIN imap.message m ON m.mailbox_id = b.id JOIN public.emails e ON e.id = m.email_id
     LEFT JOIN imap.source s ON s.email_id = m.email_id LEFT JOIN imap.origin o ON o.email_id = m.email_id
-    WHERE b.user_id = %s AND b.id = %s AND m.uid = ANY (%s::bigint[])
+    WHERE b.user_id = %s AND b.id = %s AND m.uid BETWEEN %s AND %s AND m.uid = ANY (%s::bigint[])
     ORDER BY m.uid
 """
 
@@ -177,7 +177,7 @@ KEEP_RENDITIONS = """
 SAVED_DATES = """
     SELECT m.uid, m.internal_date, m.saved_at
     FROM imap.held b JOIN imap.message m ON m.mailbox_id = b.id
-    WHERE b.user_id = %s AND b.id = %s AND m.uid = ANY (%s::bigint[])
+    WHERE b.user_id = %s AND b.id = %s AND m.uid BETWEEN %s AND %s AND m.uid = ANY (%s::bigint[])
     ORDER BY m.uid
 """
 
@@ -185,7 +185,7 @@ OBJECT_IDS = """
     SELECT m.uid, coalesce(o.id, m.email_id)
     FROM imap.held b JOIN imap.message m ON m.mailbox_id = b.id
     LEFT JOIN imap.origin o ON o.email_id = m.email_id
-    WHERE b.user_id = %s AND b.id = %s AND m.uid = ANY (%s::bigint[])
+    WHERE b.user_id = %s AND b.id = %s AND m.uid BETWEEN %s AND %s AND m.uid = ANY (%s::bigint[])
     ORDER BY m.uid
 """
 
