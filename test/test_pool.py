@@ -59,6 +59,12 @@ class PoolTests(TestCase):
         queries = [Deferred.fromCoroutine(pool.query("SELECT %s", (n,))) for n in range(20)]
         self.assertEqual(await gatherResults(queries), [[(n,)] for n in range(20)])
 
+    async def test_used_last(self) -> None:
+        """Statements that come one after the other are all run by one back-end, however many there are."""
+        pool = await self.pool(size=4)
+        pids = [await pool.query("SELECT pg_backend_pid()") for _ in range(6)]
+        self.assertEqual(pids, pids[:1] * 6)
+
     async def test_statement_timeout(self) -> None:
         """A statement that takes too long is unavailable, and costs no connection."""
         pool = await self.pool(size=1, statement_timeout=0.1)

@@ -78,7 +78,7 @@ class Pool:
         self._patience = Patience(reactor, statement_timeout + GRACE, Connection.abort)
         self._acquire_timeout = acquire_timeout
         self._reactor = reactor
-        self._free: deque[Connection] = deque()
+        self._free: list[Connection] = []
         self._all: set[Connection] = set()
         self._opening = 0
         self._waiting: deque[Deferred[Connection]] = deque()
@@ -237,7 +237,8 @@ class Pool:
         if self._stopped:
             raise StoreUnavailable("The pool is closed.")
         while self._free:
-            connection = self._free.popleft()
+            # The one used last: few back-ends that are always at work answer sooner than many that seldom are.
+            connection = self._free.pop()
             if not connection.dead:
                 return connection
             self._replace(connection)
