@@ -95,7 +95,8 @@ class Client:
             if not octets:
                 raise Refused(f"{name}: the connection was closed")
             answer += octets
-        if not answer.rpartition(b"\r\n")[0].rpartition(b"\r\n")[2].startswith(b"+"):
+        # News may come with it, before and after.
+        if not any(line.startswith(b"+") for line in answer.split(b"\r\n")):
             raise Refused(f"{name}: {answer.decode('ascii', 'replace').strip()}")
 
     def close(self) -> None:

@@ -62,5 +62,5 @@ SCENARIOS = (
     Scenario("store16", "the same, 16 connections", measures.stores_together(1600), _rate),
     Scenario("noop16", "NOOP, 16 connections", measures.noops_together(8000), _rate),
     Scenario("append", "APPEND, 10 KB", measures.appends(100), _rate),
-    Scenario("push", "delivery to EXISTS in IDLE", measures.deliveries(8), goal=10.0),
+    Scenario("told", "delivery to EXISTS in IDLE", measures.deliveries(8), goal=10.0),
 )

@@ -20,6 +20,11 @@ class BenchTests(SynchronousTestCase):
 
     timeout = 300
 
+    def test_names(self) -> None:
+        """What can be asked for by name is one thing: a row or a part."""
+        names = [scenario.key for scenario in SCENARIOS] + [*run.PARTS, *run.LONG]
+        self.assertEqual(len(names), len(set(names)))
+
     def test_every_row(self) -> None:
         """Each row has a figure and a line in the table, and nothing has failed on the way."""
         folder = Path(tempfile.mkdtemp(prefix="cybertemp-bench-"))
