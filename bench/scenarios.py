@@ -28,7 +28,7 @@ def _rate(seconds: float, _octets: float) -> str:
 
 
 def _stream(seconds: float, octets: float) -> str:
-    return f"{octets / seconds / 1e6:.3g} MB/s"
+    return f"{octets / seconds / 1e6:,.0f} MB/s"
 
 
 @dataclass(frozen=True, slots=True)
