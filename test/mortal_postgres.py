@@ -62,6 +62,7 @@ class MortalPostgres:
 
     def start_again(self) -> None:
         """Start one that was killed or stopped."""
+        self._server.stop()
         self._server = self._new()
         self._server.start()
 
@@ -125,9 +126,17 @@ class MortalPostgres:
 
     def _wait_for_end(self, process: int) -> None:
         deadline = time.monotonic() + PATIENCE
-        while Path(f"/proc/{process}/cmdline").exists() and Path(f"/proc/{process}/cmdline").read_bytes():
+        while _is_there(process):
             assert time.monotonic() < deadline, "PostgreSQL does not end"
             time.sleep(0.01)
+
+
+def _is_there(process: int) -> bool:
+    """Tell whether a process has not ended; one that nobody has waited for has no command line any more."""
+    try:
+        return bool(Path(f"/proc/{process}/cmdline").read_bytes())
+    except OSError:
+        return False
 
 
 def run_as_database(*command: str) -> None:
