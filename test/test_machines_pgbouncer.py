@@ -48,6 +48,16 @@ def execute(dsn: str, statement: str, *parameters: object) -> list[tuple[Any, ..
         connection.close()
 
 
+def before_postgres(test: TestCase) -> tuple[str, PgBouncer]:
+    """Start a PgBouncer for a test before a database of its own; return the way past it, too."""
+    direct = create_database()
+    test.addCleanup(drop_database, direct)
+    bouncer = PgBouncer(direct, default_pool_size=SERVERS)
+    test.addCleanup(bouncer.remove)
+    bouncer.start()
+    return direct, bouncer
+
+
 class PoolTests(TestCase):
     """The pool behind PgBouncer."""
 
@@ -56,11 +66,7 @@ class PoolTests(TestCase):
 
     async def setUp(self) -> None:  # type: ignore[override]
         """Start both."""
-        self.direct = create_database()
-        self.addCleanup(drop_database, self.direct)
-        self.bouncer = PgBouncer(self.direct, default_pool_size=SERVERS)
-        self.addCleanup(self.bouncer.remove)
-        self.bouncer.start()
+        self.direct, self.bouncer = before_postgres(self)
         self.pool = Pool(self.bouncer.dsn, 6, 1.0, 20.0, reactor)
         self.addCleanup(lambda: Deferred.fromCoroutine(self.pool.stop()))
         await self.pool.start()
@@ -104,11 +110,7 @@ class SessionTests(TwoServersTestCase):
 
     async def setUp(self) -> None:  # type: ignore[override]
         """Start them."""
-        self.direct = create_database()
-        self.addCleanup(drop_database, self.direct)
-        self.bouncer = PgBouncer(self.direct, default_pool_size=SERVERS)
-        self.addCleanup(self.bouncer.remove)
-        self.bouncer.start()
+        self.direct, self.bouncer = before_postgres(self)
         self.dsn = self.bouncer.dsn
         self.ports = (await self.serve(listen_dsn=self.direct), await self.serve(listen_dsn=self.direct))
 
