@@ -17,7 +17,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable
-from contextlib import closing, suppress
+from contextlib import suppress
 from pathlib import Path
 from threading import Event, Thread
 from typing import Any
@@ -30,6 +30,7 @@ from bench.client import Client, Refused
 from bench.servers import ServerOver
 from bench.soak_visitor import Account, Visitor
 from test.database_proxy import DatabaseProxy
+from test.locked import everything_locked
 from test.mail_truth import Tables
 from test.mortal_postgres import MortalPostgres
 
@@ -77,8 +78,7 @@ class Faults:
         self._postgres.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()")
 
     def _lock(self) -> None:
-        with closing(psycopg2.connect(self._postgres.dsn)) as connection:
-            connection.cursor().execute("LOCK TABLE emails, imap.message, imap.mailbox")
+        with everything_locked(self._postgres.dsn):
             time.sleep(self._chance.uniform(*ABSENCE))
 
     def _use_up(self) -> None:

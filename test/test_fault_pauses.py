@@ -7,11 +7,10 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-import psycopg2
-
 from bench import watching
 from test.clients.case import in_thread
 from test.fault_case import LONGEST_PAUSE, FaultTestCase
+from test.locked import everything_locked
 from test.replaying import Session
 from test.server_process import ServerProcess
 
@@ -90,7 +89,5 @@ class PauseTests(FaultTestCase):
 
     def lock(self) -> None:
         """Hold everything locked for a moment."""
-        connection = psycopg2.connect(self.direct)
-        connection.cursor().execute("LOCK TABLE emails, imap.message, imap.mailbox")
-        time.sleep(ABSENCE)
-        connection.close()
+        with everything_locked(self.direct):
+            time.sleep(ABSENCE)
