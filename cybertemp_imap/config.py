@@ -19,6 +19,7 @@ from dotenv.parser import parse_stream
 
 from cybertemp_imap import config_values as forms
 from cybertemp_imap.config_values import Address
+from cybertemp_imap.mime.parse import MAX_LEVELS, MAX_PARTS
 from cybertemp_imap.operator_error import OperatorError
 from cybertemp_imap.protocol.tokens import MAX_DEPTH
 from cybertemp_imap.supabase.project import project_url, service_key
@@ -138,6 +139,10 @@ class Settings:
 
     #: How deep parentheses, OR and NOT may lie in each other in SEARCH.
     search_depth: int = _setting("IMAP_SEARCH_DEPTH", forms.whole(1, MAX_DEPTH), MAX_DEPTH)
+
+    #: Levels and parts of a message that are told apart; beyond, the rest is one opaque part.
+    mime_levels: int = _setting("IMAP_MIME_LEVELS", forms.whole(10, MAX_LEVELS), MAX_LEVELS)
+    mime_parts: int = _setting("IMAP_MIME_PARTS", forms.whole(100, MAX_PARTS), MAX_PARTS)
 
     #: Addresses a user may have.
     address_quota: int = _setting("IMAP_ADDRESS_QUOTA", forms.whole(1, 1_000_000), 100)

@@ -268,7 +268,7 @@ class Mailbox:
         for uid, source in await store.sources(ref, uids):
             seq, flags = self.view.seq_of(uid), self.shared.messages.flags_of(uid)
             if seq is not None and flags is not None and uid in dates:
-                found.append((seq, Message(uid, flags.names, dates[uid], source)))
+                found.append((seq, Message(uid, flags.names, dates[uid], source, store.mime_limits)))
         return found
 
     def _stock_uids(self, messages: MessageSet, uid: bool) -> list[int]:

@@ -12,20 +12,21 @@ from twisted.mail.imap4 import IMessage, IMessageFile, IMessagePart
 from zope.interface import implementer
 
 from cybertemp_imap.mime.header import fields
-from cybertemp_imap.mime.parse import Part, parse
+from cybertemp_imap.mime.parse import ALL_PARTS, MimeLimits, Part, parse
 
 
 @implementer(IMessagePart)
 class MessagePart:
     """A part of a message; the message itself is one too."""
 
-    def __init__(self, source: bytes, part: Part | None = None) -> None:
+    def __init__(self, source: bytes, part: Part | None = None, limits: MimeLimits = ALL_PARTS) -> None:
         self._source = source
+        self._limits = limits
         self._given = part
 
     @cached_property
     def _part(self) -> Part:
-        return parse(self._source) if self._given is None else self._given
+        return parse(self._source, self._limits) if self._given is None else self._given
 
     def getHeaders(self, negate: bool, *names: str) -> dict[str, str]:
         """Return header fields by name in lower case; values of repeated ones are joined by line ends.
@@ -66,8 +67,15 @@ class MessagePart:
 class Message(MessagePart):
     """A whole message with what its mailbox knows of it."""
 
-    def __init__(self, uid: int, flags: Sequence[str], internal_date: datetime, source: bytes) -> None:
-        super().__init__(source)
+    def __init__(
+        self,
+        uid: int,
+        flags: Sequence[str],
+        internal_date: datetime,
+        source: bytes,
+        limits: MimeLimits = ALL_PARTS,
+    ) -> None:
+        super().__init__(source, limits=limits)
         self._uid = uid
         self._flags = flags
         self._internal_date = internal_date

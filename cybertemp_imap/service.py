@@ -35,6 +35,7 @@ from cybertemp_imap.delivery.ports import MailPorts, MailStore
 from cybertemp_imap.descriptors import raise_limit
 from cybertemp_imap.kept.content import Keep
 from cybertemp_imap.listening import Gate, HandedSocket, Places, Shares, not_bound, reading
+from cybertemp_imap.mime.parse import MimeLimits
 from cybertemp_imap.notify import READY, STOPPING, notify
 from cybertemp_imap.operator_error import OperatorError
 from cybertemp_imap.preparing import Database
@@ -112,6 +113,7 @@ def build_store(settings: Settings, dsn: str, reactor: Any) -> PostgresStore:
         "address_quota": settings.address_quota,
         "listen_dsn": settings.listen_database_url,
         "replica_dsn": settings.replica_url,
+        "mime_limits": MimeLimits(settings.mime_levels, settings.mime_parts),
         "reactor": reactor,
     }
     hosted = settings.use_supabase_auth or settings.use_supabase_bans or settings.use_supabase_domains

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial import unittest
 
-from cybertemp_imap.mime.parse import MAX_DEPTH, MAX_PARTS, Part, parse
+from cybertemp_imap.mime.parse import MAX_LEVELS, MAX_PARTS, Part, parse
 from cybertemp_imap.rendition import make_rendition
 
 FRAGMENTS = (
@@ -207,7 +207,7 @@ class LimitTests(unittest.SynchronousTestCase):
             b"Content-Type: multipart/digest; boundary=a\r\n\r\n--a\r\n\r\n" * 300,
         ):
             root = parse(message)
-            self.assertEqual(self.depth(root), MAX_DEPTH)
+            self.assertEqual(self.depth(root), MAX_LEVELS)
             leaf = [part for part in walk(root) if not part.children][-1]
             self.assertEqual((shape(leaf), leaf.body_end), ("application/octet-stream", len(message)))
             make_rendition(message)

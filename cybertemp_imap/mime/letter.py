@@ -6,7 +6,7 @@ from functools import cached_property
 
 from cybertemp_imap.mime.charset import without_surrogates
 from cybertemp_imap.mime.markup import text_of
-from cybertemp_imap.mime.parse import Part, parse
+from cybertemp_imap.mime.parse import ALL_PARTS, MimeLimits, Part, parse
 from cybertemp_imap.mime.render import render
 from cybertemp_imap.mime.row import EmailRow
 from cybertemp_imap.mime.text import body_text, header_text
@@ -18,9 +18,10 @@ _BYTE_ORDER_MARK = "\ufeff"
 class Letter:
     """A message that is not rendered yet. ``header``: its header block, where that is known."""
 
-    def __init__(self, row: EmailRow, header: bytes | None = None) -> None:
+    def __init__(self, row: EmailRow, header: bytes | None = None, limits: MimeLimits = ALL_PARTS) -> None:
         self._row = row
         self._header = header
+        self._limits = limits
 
     @property
     def weight(self) -> int:
@@ -53,7 +54,7 @@ class Letter:
     @cached_property
     def _parsed(self) -> tuple[bytes, Part]:
         message = render(self._row)
-        return message, parse(message)
+        return message, parse(message, self._limits)
 
 
 def _as_sent(text: str) -> str:

@@ -11,7 +11,7 @@ What is broken is read as clients read it:
 - a delimiter must be the whole line (trailing white space apart), so that a boundary may begin like another one; only
   a closing delimiter may be followed by other text on its line, as footers appended to messages do;
 - message/rfc822 in base64 or quoted-printable, which RFC 2046 section 5.2.1 forbids, is an opaque part;
-- beyond :data:`MAX_DEPTH` or :data:`MAX_PARTS` the rest is one opaque part (application/octet-stream).
+- beyond what :class:`MimeLimits` allows the rest is one opaque part (application/octet-stream).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from typing import NamedTuple
 from cybertemp_imap.mime.header import field_pattern, pick, unfold
 from cybertemp_imap.mime.parameters import Parameters, parameter, split_value
 
-MAX_DEPTH = 100
+MAX_LEVELS = 100
 MAX_PARTS = 10_000
 MAX_BOUNDARY = 500
 """Octets of a boundary; RFC 2046 section 5.1.1 allows 70."""
@@ -44,6 +44,20 @@ _CONTENT = field_pattern(
     b"content-md5",
 )
 _ASCII_TEXT = ((b"charset", b"us-ascii"),)
+
+
+@dataclass(frozen=True, slots=True)
+class MimeLimits:
+    """How much of a message's structure is looked at: no more than the defaults, which everything is tested with.
+
+    Both count the message itself. A rendered row, whose parts are known without parsing it, needs 2 levels and 4 parts.
+    """
+
+    levels: int = MAX_LEVELS
+    parts: int = MAX_PARTS
+
+
+ALL_PARTS = MimeLimits()
 
 
 @dataclass(slots=True)
@@ -89,9 +103,9 @@ class Part:
         return self.body_end - self.body_start
 
 
-def parse(message: bytes | memoryview) -> Part:
+def parse(message: bytes | memoryview, limits: MimeLimits = ALL_PARTS) -> Part:
     """The tree of parts of ``message``. Pure, never raises, linear time: fit for a thread when the message is big."""
-    return _Scanner(bytes(message)).run()
+    return _Scanner(bytes(message), limits).run()
 
 
 class _Delimiter(NamedTuple):
@@ -119,10 +133,11 @@ class _Scanner:
     ``mark`` is what all their delimiters begin with.
     """
 
-    __slots__ = ("active", "blank", "closers", "count", "levels", "mark", "message", "open", "size")
+    __slots__ = ("active", "blank", "closers", "count", "levels", "limits", "mark", "message", "open", "size")
 
-    def __init__(self, message: bytes) -> None:
+    def __init__(self, message: bytes, limits: MimeLimits) -> None:
         self.message = message
+        self.limits = limits
         self.size = len(message)
         self.open: list[Part] = []
         self.active: list[_Boundary] = []
@@ -170,7 +185,7 @@ class _Scanner:
             parent.children.append(part)
         self.open.append(part)
         self.count += 1
-        if self.count >= MAX_PARTS:
+        if self.count >= self.limits.parts:
             # Nothing further is looked for, so this part takes all the rest.
             part.type, part.subtype, part.params, part.encoding = b"application", b"octet-stream", (), b"8bit"
             self.levels.clear()
@@ -186,7 +201,8 @@ class _Scanner:
         encoded = part.encoding in (b"base64", b"quoted-printable")
         if part.type == b"message" and (part.subtype not in (b"rfc822", b"global")):
             return True
-        if len(self.open) < MAX_DEPTH and self.count < MAX_PARTS and not (part.type == b"message" and encoded):
+        room = len(self.open) < self.limits.levels and self.count < self.limits.parts
+        if room and not (part.type == b"message" and encoded):
             return False
         part.type, part.subtype = b"application", b"octet-stream"
         return True

@@ -15,7 +15,7 @@ from enum import Enum
 
 from cybertemp_imap.mime.header import fields
 from cybertemp_imap.mime.parameters import parameter
-from cybertemp_imap.mime.parse import MAX_BOUNDARY, MAX_DEPTH, MAX_PARTS, Part, describe
+from cybertemp_imap.mime.parse import MAX_BOUNDARY, MAX_LEVELS, MAX_PARTS, Part, describe
 
 MAX_HEADER = 1 << 16
 """Octets of a header; what follows a longer one is not looked into."""
@@ -103,7 +103,7 @@ class Recoder:
             return _relabelled(header, b"8bit") if part.encoding == b"binary" else header
         if part.type == b"multipart":
             boundary = (parameter(part.params, b"boundary") or b"").rstrip()
-            if 0 < len(boundary) <= MAX_BOUNDARY and len(self._boundaries) < MAX_DEPTH:
+            if 0 < len(boundary) <= MAX_BOUNDARY and len(self._boundaries) < MAX_LEVELS:
                 self._boundaries.append(boundary)
                 self._digests.append(part.subtype == b"digest")
             return _relabelled(header, b"8bit") if part.encoding == b"binary" else header

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from cybertemp_imap.mime.charset import without_surrogates
 from cybertemp_imap.mime.compose import addr_spec, address_field, date_field, text_field
-from cybertemp_imap.mime.parse import Part, parse
+from cybertemp_imap.mime.parse import ALL_PARTS, MimeLimits, Part, parse
 from cybertemp_imap.mime.row import EmailRow, internal_date
 from cybertemp_imap.mime.transfer import encode_text
 from cybertemp_imap.mime.whole import is_whole_message, whole_message
@@ -36,11 +36,11 @@ def render(row: EmailRow) -> bytes:
     return b"".join(_synthesized(row).pieces) if ready is None else ready
 
 
-def render_parsed(row: EmailRow) -> tuple[bytes, Part]:
+def render_parsed(row: EmailRow, limits: MimeLimits = ALL_PARTS) -> tuple[bytes, Part]:
     """The message of ``row``, and what :func:`parse` makes of it; quicker than to parse it."""
     ready = _ready(row)
     if ready is not None:
-        return ready, parse(ready)
+        return ready, parse(ready, limits)
     made = _synthesized(row)
     return b"".join(made.pieces), made.root()
 

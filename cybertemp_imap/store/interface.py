@@ -27,6 +27,7 @@ from typing import Protocol
 from uuid import UUID
 
 from cybertemp_imap.mime.letter import Letter
+from cybertemp_imap.mime.parse import MimeLimits
 from cybertemp_imap.store.values import (
     BanRow,
     DomainRow,
@@ -46,6 +47,9 @@ from cybertemp_imap.store.values import (
 
 class Store(Protocol):
     """Accounts, mailboxes and messages. All ``uids`` arguments are ascending and without repeats."""
+
+    mime_limits: MimeLimits
+    """How much of a message's structure is shown; who reads parts of a message must look no further."""
 
     async def start(self) -> None:
         """Connect; raises :class:`StoreUnavailable` when that fails."""

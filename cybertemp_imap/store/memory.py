@@ -20,6 +20,7 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from cybertemp_imap.mime.letter import Letter
+from cybertemp_imap.mime.parse import ALL_PARTS, MimeLimits
 from cybertemp_imap.mime.render import render
 from cybertemp_imap.mime.row import EmailRow, internal_date
 from cybertemp_imap.rendition import Rendition, make_rendition
@@ -49,8 +50,9 @@ _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct",
 class MemoryStore(MemoryWriter):
     """The store. Nothing in it waits: each method is one step, which no other can come into."""
 
-    def __init__(self, folder_quota: int = 1000, address_quota: int = 100) -> None:
+    def __init__(self, folder_quota: int = 1000, address_quota: int = 100, mime_limits: MimeLimits = ALL_PARTS) -> None:
         super().__init__(folder_quota, address_quota)
+        self.mime_limits = mime_limits
         self._subscriptions: dict[UUID, dict[str, bool]] = {}
         self._renditions: dict[UUID, Rendition] = {}
 
@@ -185,7 +187,7 @@ class MemoryStore(MemoryWriter):
 
     async def letters(self, mailbox: MailboxRef, uids: Sequence[int]) -> Sequence[tuple[int, Letter]]:
         """Return (UID, message that is not rendered yet) by ascending UID."""
-        return [(uid, Letter(email.row)) for uid, email in self._present(mailbox, uids)]
+        return [(uid, Letter(email.row, limits=self.mime_limits)) for uid, email in self._present(mailbox, uids)]
 
     async def weights(self, mailbox: MailboxRef, uids: Sequence[int]) -> Sequence[tuple[int, int]]:
         """Return (UID, about how many octets the message has) by ascending UID."""
@@ -268,7 +270,7 @@ class MemoryStore(MemoryWriter):
     def _rendition(self, email: StoredEmail) -> Rendition:
         rendition = self._renditions.get(email.row.id)
         if rendition is None:
-            rendition = self._renditions[email.row.id] = make_rendition(render(email.row))
+            rendition = self._renditions[email.row.id] = make_rendition(render(email.row), limits=self.mime_limits)
         return rendition
 
     def _metadata(self, uid: int, email: StoredEmail) -> Metadata:

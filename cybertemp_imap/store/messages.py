@@ -14,10 +14,11 @@ from uuid import UUID
 from twisted.internet.threads import deferToThreadPool
 
 from cybertemp_imap.mime.letter import Letter
+from cybertemp_imap.mime.parse import ALL_PARTS, MimeLimits
 from cybertemp_imap.mime.render import render, render_parsed
 from cybertemp_imap.mime.row import EmailRow
 from cybertemp_imap.pace import Pace
-from cybertemp_imap.rendition import RENDITION_VERSION, Rendition, make_rendition
+from cybertemp_imap.rendition import Rendition, make_rendition, rendition_version
 from cybertemp_imap.store import statements as sql
 from cybertemp_imap.store.asynchronous import Row
 from cybertemp_imap.store.pool import Pool
@@ -42,9 +43,13 @@ ADDRESS_OCTETS = 50
 class MessageReader:
     """The part of the PostgreSQL store that reads messages."""
 
-    def __init__(self, pool: Pool, reactor: Any, replica: Replica | None = None) -> None:
+    def __init__(
+        self, pool: Pool, reactor: Any, replica: Replica | None = None, mime_limits: MimeLimits = ALL_PARTS
+    ) -> None:
         self.pool = pool
         self.replica = replica
+        self.mime_limits = mime_limits
+        self._version = rendition_version(mime_limits)
         self.reads = {"primary": 0, "replica": 0}
         """How many statements have read of messages, and where."""
         self._reactor = reactor
@@ -101,8 +106,9 @@ class MessageReader:
         letters = []
         pace = Pace(self._reactor)
         for row in await self._rows(mailbox, uids):
-            header = headers.get(row[0])
-            letters.append((row[0], Letter(email_row(row), None if header is None else bytes(header))))
+            kept = headers.get(row[0])
+            header = None if kept is None else bytes(kept)
+            letters.append((row[0], Letter(email_row(row), header, self.mime_limits)))
             await pace.breathe()
         return letters
 
@@ -130,7 +136,7 @@ class MessageReader:
         key = (mailbox.user_id, mailbox.id)
         after = 0
         while True:
-            rows = await self.pool.query(sql.UNRENDERED, (*key, after, RENDITION_VERSION, PAGE_ROWS), repeatable=True)
+            rows = await self.pool.query(sql.UNRENDERED, (*key, after, self._version, PAGE_ROWS), repeatable=True)
             await self._render_missing(mailbox, [uid for (uid,) in rows])
             if len(rows) < PAGE_ROWS:
                 break
@@ -146,7 +152,7 @@ class MessageReader:
         # Most pages have no gaps: a range is walked through in the index, where a list of UIDs is looked up one by one.
         first, last = uids[0], uids[-1]
         listed = None if last - first + 1 == len(uids) else array(uids)
-        parameters = (RENDITION_VERSION, mailbox.user_id, mailbox.id, first, last, listed, listed)
+        parameters = (self._version, mailbox.user_id, mailbox.id, first, last, listed, listed)
         # What is cached may be younger than what a replica must have: it is not computed again for that.
         return await self._read(
             statement,
@@ -193,12 +199,15 @@ class MessageReader:
             rows = await self._rows(mailbox, page)
             fresh: list[tuple[Any, Rendition]] = []
             for row in rows:
-                rendition = await self._work(rendition_of, row)
+                rendition = await self._work(self._rendition_of, row)
                 made[row[0]] = rendition
                 fresh.append((row[1], rendition))
                 await pace.breathe()
             await self._keep(mailbox, fresh)
         return made
+
+    def _rendition_of(self, row: EmailRow) -> Rendition:
+        return make_rendition(*render_parsed(row, self.mime_limits))
 
     async def _keep(self, mailbox: MailboxRef, fresh: Sequence[tuple[Any, Rendition]]) -> None:
         if not fresh:
@@ -207,7 +216,7 @@ class MessageReader:
         await self.pool.query(
             sql.KEEP_RENDITIONS,
             (
-                RENDITION_VERSION,
+                self._version,
                 [email_id for email_id, _ in fresh],
                 [r.size for r in new],
                 [r.envelope.decode("latin-1") for r in new],
@@ -231,11 +240,6 @@ class MessageReader:
 
 def _columns(rendition: Rendition) -> tuple[int, bytes, bytes, bytes]:
     return rendition.size, rendition.envelope, rendition.body, rendition.body_structure
-
-
-def rendition_of(row: EmailRow) -> Rendition:
-    """Render a row and compute what is kept of it."""
-    return make_rendition(*render_parsed(row))
 
 
 def email_row(row: Row) -> EmailRow:

@@ -11,6 +11,7 @@ from uuid import UUID
 import psycopg2.extras
 
 from cybertemp_imap.errors import Refusal, Refused
+from cybertemp_imap.mime.parse import ALL_PARTS, MimeLimits
 from cybertemp_imap.naming import is_name_of
 from cybertemp_imap.rules.flags import valid_flags
 from cybertemp_imap.store import statements as sql
@@ -71,12 +72,14 @@ class PostgresStore(MessageReader, MailboxWriter):
         bans_elsewhere: bool = False,
         listen_dsn: str | None = None,
         replica_dsn: str | None = None,
+        mime_limits: MimeLimits = ALL_PARTS,
         reactor: Any = None,
     ) -> None:
         """Take a libpq connection string; times are in seconds.
 
         ``listen_dsn`` is that of the connection that listens, where ``dsn`` leads to a pooler; ``replica_dsn`` that of
         a replica, from which messages are read where it has what sessions were told.
+        ``mime_limits`` are best the same in all processes: each computes anew what another has kept under other ones.
         ``bans_elsewhere``: somebody is going to say by :meth:`replace_bans` what is banned.
         """
         if reactor is None:
@@ -86,7 +89,7 @@ class PostgresStore(MessageReader, MailboxWriter):
         pool, replica = Pool(dsn, pool_size, statement_timeout, acquire_timeout, reactor), None
         if replica_dsn is not None:
             replica = Replica(watched(replica_dsn), pool, pool_size, lambda: self.listening, reactor)
-        MessageReader.__init__(self, pool, reactor, replica)
+        MessageReader.__init__(self, pool, reactor, replica, mime_limits)
         MailboxWriter.__init__(self, folder_quota, address_quota)
         self._bans_elsewhere = bans_elsewhere
         self._observers: list[Observer] = []

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from cybertemp_imap.messages import FlagSet
 from cybertemp_imap.mime.header import subset
-from cybertemp_imap.mime.parse import Part, parse
+from cybertemp_imap.mime.parse import MimeLimits, Part, parse
 from cybertemp_imap.mime.section import binary, is_decodable, section
 from cybertemp_imap.protocol import strings
 from cybertemp_imap.protocol.command import Attribute, BodySection, Section
@@ -65,6 +65,7 @@ class Material:
     """
 
     uid: int
+    mime_limits: MimeLimits
     metadata: Metadata | None = None
     saved: datetime | None = None
     identity: UUID | None = None
@@ -76,7 +77,7 @@ class Material:
     def root(self) -> Part:
         """The parts of the message."""
         assert self.source is not None
-        return parse(self.source)
+        return parse(self.source, self.mime_limits)
 
     @property
     def header(self) -> bytes:
@@ -121,10 +122,11 @@ class Plan:
 
     async def read(self, shared: SharedMailbox, uids: Sequence[int]) -> list[Material]:
         """Read what is needed of some messages, by ascending UID; expunged ones are left out."""
-        if self._only_source:
-            return [Material(uid, source=source) for uid, source in await shared.content.sources(uids)]
         store, ref = shared.store, shared.ref
-        found = {uid: Material(uid) for uid in uids}
+        limits = store.mime_limits
+        if self._only_source:
+            return [Material(uid, limits, source=source) for uid, source in await shared.content.sources(uids)]
+        found = {uid: Material(uid, limits) for uid in uids}
         there = set(uids)
         readings: tuple[tuple[bool, str, _Read], ...] = (
             (self.needs_metadata, "metadata", partial(_metadata_by_uid, store, ref)),
