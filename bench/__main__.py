@@ -14,6 +14,7 @@ from pathlib import Path
 from bench import machine, report
 from bench.beside import OTHERS, Plan
 from bench.corpus import BIG_COUNT
+from bench.curves import point
 from bench.dovecot import Dovecot
 from bench.profile import py_spy
 from bench.pymap import Pymap
@@ -26,8 +27,9 @@ _RESULTS = Path(__file__).resolve().parent / "results"
 def main() -> None:
     """Run the bench."""
     arguments = _arguments()
-    # As Ctrl-C does: what was started is stopped and removed.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))
+    # What was measured by then is printed, and what was started is stopped and removed.
+    for stopping in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(stopping, lambda *_: sys.exit("stopped"))
     machine.raise_descriptors()
     plan = Plan(
         programs=arguments.postgres_bin,
@@ -38,6 +40,7 @@ def main() -> None:
         database_core=arguments.database_core,
         profile=arguments.profile,
         minutes=arguments.minutes,
+        points=tuple(arguments.points),
     )
     with tempfile.TemporaryDirectory(prefix="cybertemp-bench-") as name:
         # PostgreSQL and Dovecot run under accounts of their own, which have to pass through here.
@@ -59,6 +62,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--messages", type=int, default=BIG_COUNT)
     parser.add_argument("--minutes", type=float, default=0.0, help="how long the parts last that go on for long")
+    parser.add_argument(
+        "--points", nargs="+", default=[], type=point, metavar="CURVE=NUMBER", help="of curves only these: size=1000000"
+    )
     parser.add_argument(
         "--postgres-bin", type=Path, help="folder of PostgreSQL's programs [those of the embedded extra]"
     )

@@ -41,6 +41,9 @@ class Plan:
     database_core: str = "server"
     profile: bool = False
     minutes: float = 0.0
+    points: tuple[tuple[str, int], ...] = ()
+    """Which points of the curves; all, without any."""
+
     hurried: bool = False
     """Few commands a sample on this server too: only to see that everything can be measured."""
 

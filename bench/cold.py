@@ -6,7 +6,7 @@ The first SEARCH TEXT comes after them, then the first reading of all bodies.
 from __future__ import annotations
 
 import statistics
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from time import perf_counter
 from typing import Any
 
@@ -28,7 +28,7 @@ _MIDDLE = ("select", "first", "listing", "search", "bodies")
 _MOST = ("select_pause", "pause", "used", "search_pause", "memory")
 
 
-def measure(server: Ours, say: Callable[[str], None]) -> dict[str, Any]:
+def measure(server: Ours, say: Callable[[str], None]) -> Iterator[dict[str, Any]]:
     """Measure with server and PostgreSQL on one core and the client on the other."""
     client_cores, server_cores = machine.cores()
     server.stop()
@@ -38,11 +38,14 @@ def measure(server: Ours, say: Callable[[str], None]) -> dict[str, Any]:
     server.database.fill(MAILBOX, corpus(MAILBOX, COUNT))
     for count, address in SMALL.items():
         bulk(server.database, address, count, repeats=60)
+    rows: dict[str, list[dict[str, Any]]] = {}
+    kinds = {"10,000 of 2 to 50 KB": (MAILBOX, RUNS)}
+    kinds |= {f"{count:,} of 4 KB": (address, RUNS if count < 100_000 else 1) for count, address in SMALL.items()}
     with machine.on(client_cores):
-        rows = {"10,000 of 2 to 50 KB": [_one(server, MAILBOX, say) for _ in range(RUNS)]}
-        for count, address in SMALL.items():
-            rows[f"{count:,} of 4 KB"] = [_one(server, address, say) for _ in range(RUNS if count < 100_000 else 1)]
-    return {"rows": rows}
+        for name, (address, runs) in kinds.items():
+            for _ in range(runs):
+                rows.setdefault(name, []).append(_one(server, address, say))
+                yield {"rows": rows}
 
 
 def _one(server: Ours, address: str, say: Callable[[str], None]) -> dict[str, Any]:

@@ -79,14 +79,17 @@ def _used(server: Ours) -> tuple[float, float, float]:
     return machine.processor_seconds(machine.family(server.pid)), database, written
 
 
-def measure(server: Ours, say: Say) -> dict[str, Any]:
+def measure(server: Ours, say: Say) -> Iterator[dict[str, Any]]:
     """Measure all of it; begins with a database without mail."""
-    return {
-        "size": SIZE,
-        "stored": _stored(server, say),
-        "sessions": _sessions(server, say),
-        "deliveries": _deliveries(server, say),
-    }
+    results: dict[str, Any] = {"size": SIZE, "stored": _stored(server, say), "sessions": {}, "deliveries": {}}
+    yield results
+    for results["sessions"]["commands"] in _commands(server, say):
+        yield results
+    for results["deliveries"] in _deliveries(server, say):
+        yield results
+    # What takes longest is last.
+    results["sessions"]["idling"] = _idling(server, say)
+    yield results
 
 
 # -- what is stored ---------------------------------------------------------------------------------------------------
@@ -128,7 +131,7 @@ def _grown(before: dict[str, tuple[int, ...]], after: dict[str, tuple[int, ...]]
 # -- sessions ---------------------------------------------------------------------------------------------------------
 
 
-def _sessions(server: Ours, say: Say) -> dict[str, Any]:
+def _commands(server: Ours, say: Say) -> Iterator[dict[str, Any]]:
     costs: dict[str, Any] = {}
     say("costs: logins and commands")
     with spending(server) as spent:
@@ -136,16 +139,18 @@ def _sessions(server: Ours, say: Say) -> dict[str, Any]:
             with server.session():
                 pass
     costs["a connection with a login"] = spent.each(LOGINS)
+    yield costs
     with server.session() as client:
         client.run('SELECT "stored@example.com"')
         costs["NOOP"] = _each(server, client, ["NOOP"] * COMMANDS)
         uids = random.Random(1).sample(range(1, STORED + 1), FETCHES)
         for name in ("a body", "a body again"):
             costs[name] = _each(server, client, [f"UID FETCH {uid} BODY.PEEK[]" for uid in uids])
+            yield costs
         costs["a flag"] = _each(server, client, [f"UID STORE {uid} +FLAGS.SILENT (\\Seen)" for uid in range(1, 501)])
     with server.session() as client:
         costs["SELECT of a known mailbox"] = _each(server, client, ['SELECT "stored@example.com"'] * 200)
-    return {"commands": costs, "idling": _idling(server, say)}
+    yield costs
 
 
 def _each(server: Ours, client: Client, commands: list[str]) -> dict[str, float]:
@@ -179,7 +184,7 @@ def _idling(server: Ours, say: Say) -> dict[str, float]:
 # -- deliveries -------------------------------------------------------------------------------------------------------
 
 
-def _deliveries(server: Ours, say: Say) -> dict[str, dict[str, dict[str, float]]]:
+def _deliveries(server: Ours, say: Say) -> Iterator[dict[str, dict[str, dict[str, float]]]]:
     """Deliver one by one, and 500 at a time: where triggers are off, to an address nobody has opened, to one that was
     opened, and to one that a session watches."""
     database = server.database
@@ -212,7 +217,7 @@ def _deliveries(server: Ours, say: Say) -> dict[str, dict[str, dict[str, float]]
             ((waiting,),) = database.execute(WAITING)
             with server.session() as client:
                 costs["taken in"] = {"at the next SELECT": _taken_in(server, client, len(mails)) | {"waiting": waiting}}
-    return costs
+        yield costs
 
 
 def _insert(server: Ours, batches: list[list[Mail]]) -> dict[str, float]:
@@ -240,13 +245,13 @@ def _taken_in(server: Ours, client: Client, count: int) -> dict[str, float]:
 def as_text(results: dict[str, Any]) -> list[str]:
     """Return the lines that tell of it."""
     lines = [f"costs, with messages of {results['size']} octets; processor time of the server, and of PostgreSQL"]
-    for name, cost in results["sessions"]["commands"].items():
+    for name, cost in results["sessions"].get("commands", {}).items():
         lines.append(f"{'':4}{name:34}{_shown(cost)}")
-    idling = results["sessions"]["idling"]
-    lines.append(
-        f"{'':4}a session that idles: {idling['octets'] / 1000:.1f} KB, {idling['server_ms_an_hour']:.0f} ms and "
-        f"{idling['database_ms_an_hour']:.0f} ms an hour"
-    )
+    if idling := results["sessions"].get("idling"):
+        lines.append(
+            f"{'':4}a session that idles: {idling['octets'] / 1000:.1f} KB, {idling['server_ms_an_hour']:.0f} ms and "
+            f"{idling['database_ms_an_hour']:.0f} ms an hour"
+        )
     for name, styles in results["deliveries"].items():
         for style, cost in styles.items():
             lines.append(f"{'':4}{f'delivery, {name}, {style}':46}{_shown(cost)}")

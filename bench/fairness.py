@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from time import monotonic, perf_counter, sleep
 from typing import Any
 
@@ -24,7 +24,7 @@ MAILBOX, COUNT = "fair@example.com", 3_000
 KINDS = {"nothing": "", "all bodies": BODIES, "envelopes": ENVELOPES, "flags": "FETCH 1:* (UID FLAGS)"}
 
 
-def measure(server: Ours, say: Callable[[str], None]) -> dict[str, Any]:
+def measure(server: Ours, say: Callable[[str], None]) -> Iterator[dict[str, Any]]:
     """Measure with server and PostgreSQL on one core, and all clients on the other."""
     client_cores, server_cores = machine.cores()
     server.stop()
@@ -38,7 +38,10 @@ def measure(server: Ours, say: Callable[[str], None]) -> dict[str, Any]:
         with server.session() as client:
             client.run(f'SELECT "{MAILBOX}"')
             client.run(ENVELOPES)
-            return {name: _during(server, client, command, say) for name, command in KINDS.items()}
+            rows = {}
+            for name, command in KINDS.items():
+                rows[name] = _during(server, client, command, say)
+                yield rows
 
 
 def _during(server: Ours, client: Client, command: str, say: Callable[[str], None]) -> dict[str, Any]:

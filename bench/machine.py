@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import resource
+import subprocess
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -106,6 +107,14 @@ def describe() -> str:
             break
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     return f"{os.cpu_count()} cores, {model}, {memory:.0f} GiB, {os.uname().sysname} {os.uname().release}"
+
+
+def revision() -> str:
+    """Return which revision this is, with a plus sign where something was changed since; nothing outside of a clone."""
+    described = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty=+", "--exclude=*"]
+    with suppress(OSError, subprocess.CalledProcessError):
+        return subprocess.run(described, capture_output=True, text=True, check=True).stdout.strip()
+    return ""
 
 
 def _stat(process: Path) -> list[str]:

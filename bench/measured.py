@@ -1,7 +1,7 @@
 """Runs twistd with a probe in its process that measures how long the reactor is held.
 
 ``python -m bench.measured <arguments of twistd>``. The probe does nothing until SIGUSR1; at SIGUSR2 it writes what it
-has measured since, as JSON, to the file that ``BENCH_PROBE`` names.
+has measured since, as JSON, to the file that ``BENCH_PROBE`` names. ``BENCH_REACTOR`` names one of :data:`REACTORS`.
 
 A clock that is to strike every millisecond strikes late when something holds the reactor. How late is the pause as a
 client sees it: it includes what the system gave to other processes on the same core. Without that it is how long the
@@ -16,11 +16,35 @@ import json
 import os
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from time import perf_counter, thread_time
 from typing import Any
 
 _PERIOD = 0.001
+
+
+def _epoll() -> None:
+    from twisted.internet import epollreactor
+
+    epollreactor.install()
+
+
+def _asyncio() -> None:
+    from twisted.internet import asyncioreactor
+
+    asyncioreactor.install()
+
+
+def _uvloop() -> None:
+    import uvloop
+    from twisted.internet import asyncioreactor
+
+    asyncioreactor.install(uvloop.new_event_loop())
+
+
+REACTORS: dict[str, Callable[[], None]] = {"epoll": _epoll, "asyncio": _asyncio, "uvloop": _uvloop}
+"""What installs each reactor that may be asked for; the last is asyncio's over another event loop."""
 
 
 class Probe:
@@ -88,6 +112,7 @@ class Probe:
 
 def main() -> None:
     """Run twistd with the probe in place."""
+    REACTORS[os.environ.get("BENCH_REACTOR", "epoll")]()
     from twisted.internet import reactor
     from twisted.scripts import twistd
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from bench import churn, cold, costs, curves, delivery, fairness, hostile, memory, push, receiver, workers
+from bench import churn, cold, costs, curves, delivery, fairness, hostile, memory, push, reactors, receiver, workers
 from bench.beside import OTHERS
 from bench.scenarios import SCENARIOS, Scenario
 from bench.servers import Ours
@@ -23,13 +23,14 @@ _PARTS: dict[str, Callable[[dict[str, Any]], list[str]]] = {
     "hostile": hostile.as_text,
     "workers": workers.as_text,
     "costs": costs.as_text,
+    "reactors": reactors.as_text,
 }
 _NAMES = [server.name for server in OTHERS.values()]
 
 
 def as_text(results: dict[str, Any]) -> str:
     """Return the tables of a run."""
-    lines = [results["machine"]]
+    lines = [results["machine"], f"{results['when']}, revision {results['revision'] or 'unknown'}"]
     if results["figures"]:
         lines += _table(results)
     for name, part in results["parts"].items():

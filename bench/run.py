@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,6 +24,7 @@ from bench import (
     machine,
     memory,
     push,
+    reactors,
     receiver,
     workers,
 )
@@ -29,7 +32,19 @@ from bench.beside import Plan
 from bench.scenarios import SCENARIOS
 from bench.servers import Ours
 
-Part = Callable[[Ours, Callable[[str], None]], dict[str, Any]]
+Say = Callable[[str], None]
+Part = Callable[[Ours, Say], Iterator[dict[str, Any]]]
+"""Yields its figures whenever there are more of them: what it has yielded last is kept when it is stopped or fails."""
+
+
+def _whole(measure: Callable[..., dict[str, Any]], **named: Any) -> Part:
+    """Return a part that has nothing to tell before its end."""
+
+    def part(server: Ours, say: Say) -> Iterator[dict[str, Any]]:
+        yield measure(server, say, **named)
+
+    return part
+
 
 #: What is measured on a server of ours alone, each on one of its own; only when it is asked for.
 PARTS: dict[str, Part] = {
@@ -38,11 +53,12 @@ PARTS: dict[str, Part] = {
     "fairness": fairness.measure,
     "curves": curves.measure,
     "push": push.measure,
-    "receiver": receiver.measure,
-    "delivery": delivery.measure,
+    "receiver": _whole(receiver.measure),
+    "delivery": _whole(delivery.measure),
     "hostile": hostile.measure,
     "workers": workers.measure,
     "costs": costs.measure,
+    "reactors": reactors.measure,
 }
 
 #: Parts that go on for as long as they are told to.
@@ -56,6 +72,8 @@ def run(plan: Plan, folder: Path) -> dict[str, Any]:
     """Measure, and return everything as it goes into the file of results."""
     results: dict[str, Any] = {
         "machine": machine.describe(),
+        "when": datetime.now(UTC).isoformat(" ", "seconds"),
+        "revision": machine.revision(),
         "database_core": plan.database_core,
         "runs": plan.runs,
         "load": os.getloadavg(),
@@ -75,24 +93,27 @@ def run(plan: Plan, folder: Path) -> dict[str, Any]:
 def _everything(plan: Plan, folder: Path, results: dict[str, Any]) -> None:
     if not plan.only or any(plan.wants(scenario.key) for scenario in SCENARIOS):
         results.update(beside.measure(plan, folder, _say))
-    for name, measure in PARTS.items():
+    parts: dict[str, Part] = {**PARTS, "curves": partial(curves.measure, points=plan.points)}
+    for name, measure in parts.items():
         if name in plan.only:
             _part(plan, folder, name, measure, results)
     for name, endure in LONG.items():
         if name in plan.only:
-            _part(plan, folder, name, partial(endure, minutes=plan.minutes), results)
+            _part(plan, folder, name, _whole(endure, minutes=plan.minutes), results)
 
 
 def _part(plan: Plan, folder: Path, name: str, measure: Part, results: dict[str, Any]) -> None:
-    """Measure a part; when it fails, say so and go on with the others."""
+    """Measure a part; when it fails, say so and go on with the others. What it has found by then is kept."""
     try:
-        results["parts"][name] = _alone(plan, folder / name, measure)
+        with closing(_alone(plan, folder / name, measure)) as figures:
+            for found in figures:
+                results["parts"][name] = found
     except Exception as failed:
         traceback.print_exc()
         plan.notes.append(f"{name} failed: {failed}")
 
 
-def _alone(plan: Plan, folder: Path, measure: Part) -> dict[str, Any]:
+def _alone(plan: Plan, folder: Path, measure: Part) -> Generator[dict[str, Any], None, None]:
     """Measure on a server of ours without mail; nothing is bound to a core."""
     folder.mkdir(mode=0o755)
     everywhere = os.sched_getaffinity(0)
@@ -100,7 +121,7 @@ def _alone(plan: Plan, folder: Path, measure: Part) -> dict[str, Any]:
     try:
         ours.prepare({})
         ours.start()
-        return measure(ours, _say)
+        yield from measure(ours, _say)
     finally:
         os.sched_setaffinity(0, everywhere)
         ours.close()

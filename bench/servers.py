@@ -148,6 +148,8 @@ class Watched(Process):
         self.mail_port: int | None = None
         #: How many processes serve.
         self.workers = 1
+        #: Which of :data:`bench.measured.REACTORS` it runs on.
+        self.reactor = "epoll"
         self._report = folder / "probe.json"
 
     def start_with_mail(self) -> None:
@@ -167,6 +169,7 @@ class Watched(Process):
                 "DATABASE_URL": dsn,
                 "PYTHONPATH": str(ROOT),
                 "BENCH_PROBE": str(self._report),
+                "BENCH_REACTOR": self.reactor,
                 "IMAP_WORKERS": str(self.workers),
                 **_PLENTY,
             },

@@ -43,13 +43,13 @@ Work = Callable[[int], float]
 """Does so many requests, and returns the seconds that they took."""
 
 
-def measure(server: Ours, say: Callable[[str], None]) -> dict[str, Any]:
+def measure(server: Ours, say: Callable[[str], None]) -> Iterator[dict[str, Any]]:
     """Measure in turn with one worker and with two, so that a disturbance meets both."""
     server.stop()
     bulk(server.database, MAILBOX, MESSAGES)
     server.database.settle()
     found: dict[str, dict[str, list[dict[str, float]]]] = {"as it is": {}, "in slices": {}}
-    spread = []
+    spread: list[list[int]] = []
     for number in range(ROUNDS):
         for workers in (1, 2):
             say(f"{workers} worker{'s' * (workers > 1)}, {number + 1} of {ROUNDS}")
@@ -61,11 +61,11 @@ def measure(server: Ours, say: Callable[[str], None]) -> dict[str, Any]:
                     found["as it is"].setdefault(key, []).append(_sample(server, work, count))
                     with _slices(server):
                         found["in slices"].setdefault(key, []).append(_sample(server, work, count // 4))
+                    yield {**{name: _summary(samples) for name, samples in found.items()}, "spread": spread}
             if workers > 1:
                 spread.append(_spread(server))
             server.stop()
     server.workers = 1
-    return {**{name: _summary(samples) for name, samples in found.items()}, "spread": spread}
 
 
 def _summary(samples: dict[str, list[dict[str, float]]]) -> dict[str, Any]:
@@ -75,7 +75,9 @@ def _summary(samples: dict[str, list[dict[str, float]]]) -> dict[str, Any]:
         for key, found in samples.items()
     }
     for name in ("log-ins", "fetches"):
-        one, two = medians[f"{name}, 1"], medians[f"{name}, 2"]
+        one, two = medians.get(f"{name}, 1"), medians.get(f"{name}, 2")
+        if one is None or two is None:
+            continue
         medians[f"{name}, 2 ÷ 1"] = {
             "rate": two["rate"] / one["rate"],
             "rate of two with a core each": 2 * one["workers"] / two["workers"],

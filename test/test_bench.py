@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 import tempfile
+import traceback
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
+from unittest import mock
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from bench import report, run
+from bench import curves, report, run
 from bench.beside import Plan
 from bench.scenarios import SCENARIOS
 from bench.servers import Ours
@@ -39,3 +44,58 @@ class BenchTests(SynchronousTestCase):
             self.assertGreater(row[Ours.name]["median"], 0.0)
         for scenario in SCENARIOS:
             self.assertIn(scenario.title, report.as_text(results))
+
+
+class PartTests(SynchronousTestCase):
+    """Parts, which are measured on a server that there is none of here."""
+
+    def setUp(self) -> None:
+        """No server is started."""
+        self.said: list[str] = []
+        self.patch(run, "_say", self.said.append)
+        self.patch(run, "Ours", mock.MagicMock())
+        self.folder = Path(self.mktemp())
+        self.folder.mkdir()
+
+    def _results(self, part: run.Part) -> dict[str, Any]:
+        self.patch(run, "PARTS", {"hostile": part})
+        return run.run(Plan(only=frozenset({"hostile"})), self.folder)
+
+    def test_stopped(self) -> None:
+        """A part that is stopped has in the results and in the report what it had found by then."""
+        closed = []
+
+        def part(server: Ours, say: run.Say) -> Iterator[dict[str, Any]]:
+            attacks: dict[str, Any] = {}
+            try:
+                for name in ("a flood", "a storm"):
+                    attacks[name] = {"failure": f"{name} was too much"}
+                    yield {"seconds": 1.0, "attacks": attacks}
+                sys.exit("stopped")
+            finally:
+                closed.append(server)
+
+        results = self._results(part)
+        self.assertEqual(list(results["parts"]["hostile"]["attacks"]), ["a flood", "a storm"])
+        self.assertEqual(results["notes"], ["stopped"])
+        self.assertIn("a storm was too much", report.as_text(results))
+        self.assertEqual(len(closed), 1)
+
+    def test_failed(self) -> None:
+        """A part that fails has what it had found by then, and a note of why it failed."""
+
+        def part(server: Ours, say: run.Say) -> Iterator[dict[str, Any]]:
+            yield {"seconds": 1.0, "attacks": {}}
+            raise RuntimeError("the server is gone")
+
+        self.patch(traceback, "print_exc", lambda: None)
+        results = self._results(part)
+        self.assertEqual(results["parts"], {"hostile": {"seconds": 1.0, "attacks": {}}})
+        self.assertEqual(results["notes"], ["hostile failed: the server is gone"])
+
+    def test_point(self) -> None:
+        """A point is a curve and a number; anything else is refused."""
+        self.assertEqual(curves.point("size=1000000"), ("size", 1_000_000))
+        for wrong in ("size", "sizes=1", "bans=many", ""):
+            with self.assertRaises(ValueError):
+                curves.point(wrong)

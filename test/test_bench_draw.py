@@ -33,3 +33,22 @@ class DrawTests(SynchronousTestCase):
         self.assertEqual(*pictures)
         for title in MEASURES.values():
             self.assertIn(title, pictures[0])
+
+    def test_merged(self) -> None:
+        """Points of several runs come in ascending order; what was measured again counts as the later run has it."""
+        from bench.draw import Curves, merged
+
+        earlier: Curves = {
+            "size": {"1000000": {"select": 0.5, "push": 0.1}, "100": {"select": 0.2}},
+            "bans": {"0": {"text": 1}},
+        }
+        later: Curves = {"size": {"1000000": {"select": 0.12345678}}}
+        self.assertEqual(
+            merged([earlier, later]),
+            {
+                "size": {"100": {"select": 0.2}, "1000000": {"select": 0.1234568, "push": 0.1}},
+                "sessions": {},
+                "bans": {"0": {"text": 1}},
+            },
+        )
+        self.assertEqual(list(merged([earlier])["size"]), ["100", "1000000"])

@@ -1,0 +1,91 @@
+"""One server on each of Twisted's reactors that may serve: rows where the reactor has the most to do.
+
+A reactor's share is that of waiting for sockets and of calling what waits for them. It is largest where commands are
+short and many connections have one each.
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from bench import machine, measures
+from bench.corpus import BIG, FEW
+from bench.mailboxes import bulk
+from bench.measured import REACTORS
+from bench.scenarios import SCENARIOS, Scenario
+from bench.servers import Ours
+
+ROUNDS = 4
+MESSAGES = 10_000
+LINES = 100
+
+ROWS = ("login", "select", "flags", "one", "one16", "store16", "noop16")
+_BODIES = "FETCH 1:* (BODY.PEEK[])"
+
+Figures = dict[str, dict[str, list[dict[str, float]]]]
+"""By row and reactor: seconds of a command, and of the server's processor time for it."""
+
+
+def measure(server: Ours, say: Callable[[str], None]) -> Iterator[dict[str, Any]]:
+    """Measure on one reactor after the other, again and again, so that a disturbance meets all.
+
+    Server and PostgreSQL have one core, the client the other.
+    """
+    client_cores, server_cores = machine.cores()
+    server.stop()
+    server.cores = server_cores
+    machine.pin(machine.family(server.database.process()), server_cores)
+    for key, count in ((BIG, MESSAGES), (FEW, 100)):
+        bulk(server.database, f"{key}@example.com", count, LINES)
+    server.expected = {"ALL": MESSAGES}
+    rows = [scenario for scenario in SCENARIOS if scenario.key in ROWS]
+    found: Figures = {}
+    with machine.on(client_cores):
+        for number in range(ROUNDS):
+            # Each is the first in its turn.
+            order = [*REACTORS][number % len(REACTORS) :] + [*REACTORS][: number % len(REACTORS)]
+            for reactor in order:
+                say(f"{reactor}, {number + 1} of {ROUNDS}")
+                server.stop()
+                server.reactor = reactor
+                server.start()
+                measures.repeated(BIG, _BODIES, 1)(server)
+                for scenario in rows:
+                    found.setdefault(scenario.key, {}).setdefault(reactor, []).append(_sample(server, scenario))
+                yield found
+
+
+def _sample(server: Ours, scenario: Scenario) -> dict[str, float]:
+    """Take a sample after one that does not count."""
+    scenario.measure(server)
+    before = machine.processor_seconds([server.pid])
+    sample = scenario.measure(server)
+    used = machine.processor_seconds([server.pid]) - before
+    return {"seconds": sample.seconds, "used": used / sample.commands}
+
+
+def as_text(found: Figures) -> list[str]:
+    """Return the medians as lines, and for each reactor how many times as quick as the first it is."""
+    first = next(iter(REACTORS))
+    lines = ["reactors; for each how many times as quick as the first, and that by the server's processor time"]
+    for scenario in SCENARIOS:
+        row = found.get(scenario.key, {})
+        if first not in row:
+            continue
+        medians = {
+            reactor: {key: statistics.median(sample[key] for sample in samples) for key in ("seconds", "used")}
+            for reactor, samples in row.items()
+        }
+        cells = [
+            f"{reactor} {scenario.shown(figure['seconds'], 0):>9} "
+            f"{_ratio(medians[first]['seconds'], figure['seconds'])} {_ratio(medians[first]['used'], figure['used'])}"
+            for reactor, figure in medians.items()
+        ]
+        lines.append(f"    {scenario.title:42}{'   '.join(cells)}")
+    return lines
+
+
+def _ratio(first: float, other: float) -> str:
+    return f"{first / other:.2f}" if other else "-"
