@@ -21,6 +21,9 @@ _TITLES = {
     "bans": f"bans in force ({COUNT:,} messages)",
 }
 _TICKS = ((1e-4, "0.1 ms"), (1e-3, "1 ms"), (1e-2, "10 ms"), (1e-1, "100 ms"), (1, "1 s"), (10, "10 s"))
+_COLUMNS = 4
+"""Of the legend, which else would be wider than the picture."""
+
 _DIGITS = 7
 """Of a second: a tenth of a microsecond."""
 
@@ -47,13 +50,13 @@ def draw(curves: Curves, path: Path) -> None:
     matplotlib.rcParams.update({"svg.hashsalt": "curves", "svg.fonttype": "none", "font.size": 9})
     from matplotlib import pyplot
 
-    picture, panels = pyplot.subplots(1, 3, figsize=(11, 4.2), sharey=True, layout="constrained")
+    picture, panels = pyplot.subplots(1, 3, figsize=(11, 4.4), sharey=True, layout="constrained")
     for panel, (name, title) in zip(panels, _TITLES.items(), strict=True):
         _panel(panel, {int(number): point for number, point in curves[name].items()})
         panel.set_xlabel(title)
     panels[0].set_yticks([tick for tick, _ in _TICKS], [label for _, label in _TICKS])
     handles, labels = panels[0].get_legend_handles_labels()
-    picture.legend(handles, labels, loc="outside upper center", ncols=len(MEASURES), frameon=False)
+    picture.legend(handles, labels, loc="outside upper center", ncols=_COLUMNS, frameon=False)
     picture.savefig(path, metadata={"Date": None})
 
 

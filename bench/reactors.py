@@ -67,25 +67,29 @@ def _sample(server: Ours, scenario: Scenario) -> dict[str, float]:
 
 
 def as_text(found: Figures) -> list[str]:
-    """Return the medians as lines, and for each reactor how many times as quick as the first it is."""
+    """Return medians as lines, and for each reactor how many times as quick as the first it is."""
     first = next(iter(REACTORS))
-    lines = ["reactors; for each how many times as quick as the first, and that by the server's processor time"]
+    lines = [
+        "reactors, medians; how many times as quick as the first: by medians, by the best samples, by processor time",
+        f"{'':42}" + "".join(f"{reactor:>30}" for reactor in REACTORS),
+    ]
     for scenario in SCENARIOS:
         row = found.get(scenario.key, {})
         if first not in row:
             continue
-        medians = {
-            reactor: {key: statistics.median(sample[key] for sample in samples) for key in ("seconds", "used")}
-            for reactor, samples in row.items()
-        }
         cells = [
-            f"{reactor} {scenario.shown(figure['seconds'], 0):>9} "
-            f"{_ratio(medians[first]['seconds'], figure['seconds'])} {_ratio(medians[first]['used'], figure['used'])}"
-            for reactor, figure in medians.items()
+            f"{scenario.shown(statistics.median(_all(samples, 'seconds')), 0):>12} {_ratios(row[first], samples)}"
+            for samples in row.values()
         ]
-        lines.append(f"    {scenario.title:42}{'   '.join(cells)}")
+        lines.append(f"{scenario.title:42}{''.join(f'{cell:>30}' for cell in cells)}")
     return lines
 
 
-def _ratio(first: float, other: float) -> str:
-    return f"{first / other:.2f}" if other else "-"
+def _all(samples: list[dict[str, float]], key: str) -> list[float]:
+    return [sample[key] for sample in samples]
+
+
+def _ratios(first: list[dict[str, float]], other: list[dict[str, float]]) -> str:
+    kinds = ((statistics.median, "seconds"), (min, "seconds"), (statistics.median, "used"))
+    pairs = ((kind(_all(first, key)), kind(_all(other, key))) for kind, key in kinds)
+    return " ".join(f"{one / two:.2f}" if two else "-" for one, two in pairs)
