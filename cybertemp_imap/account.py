@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NoReturn
 from weakref import WeakSet
 
@@ -15,15 +16,16 @@ from zope.interface import implementer
 from cybertemp_imap.addresses import Addresses
 from cybertemp_imap.auth import Identity, Realm
 from cybertemp_imap.errors import Refusal, Refused
+from cybertemp_imap.known_names import Name
 from cybertemp_imap.mailbox import Mailbox
 from cybertemp_imap.naming import DELIMITER, INBOX, name_of
 from cybertemp_imap.protocol.pattern import ListPattern
 from cybertemp_imap.reach import Key, Reach
-from cybertemp_imap.rules.addresses import canonical
+from cybertemp_imap.rules.addresses import canonical, spellings
 from cybertemp_imap.shared import SharedMailbox
 from cybertemp_imap.shared_mailboxes import SharedMailboxes
 from cybertemp_imap.store.interface import Store
-from cybertemp_imap.store.values import MailboxRef, StatusCounts
+from cybertemp_imap.store.values import MailboxRef, NewMessage, StatusCounts
 from cybertemp_imap.watch import SessionWatch
 
 
@@ -128,11 +130,12 @@ class Account:
     async def _find(self, key: Key) -> MailboxRef | None:
         if self.reach.has_view(key):
             return await self.store.limited_inbox(self.identity.user_id, self.identity.token_id)
-        found = await self.store.find_mailbox(self.identity.user_id, *key)
-        if found is None and not key[0].isascii() and (address := canonical(key[0])) is not None:
-            # An address is kept with its domain in A-labels, whichever way it was written when it was created.
-            found = await self.store.find_mailbox(self.identity.user_id, address, key[1])
-        return found
+        # An address is kept with its domain in A-labels, whichever way it was written when it was created.
+        for owner in spellings(key[0]):
+            found = await self.store.find_mailbox(self.identity.user_id, owner, key[1])
+            if found is not None:
+                return found
+        return None
 
     async def _known(self, name: str) -> SharedMailbox | None:
         """Return a mailbox, up to date, where the process knows what is called so; None tells nothing."""
@@ -156,11 +159,24 @@ class Account:
 
     async def shared(self, name: str) -> SharedMailbox:
         """Return what the process knows of a mailbox that messages are to be put into; raises NO_SUCH_MAILBOX."""
+        return await self._mailboxes.named(self._destination(name), current=False) or await self._found(name)
+
+    async def check_destination(self, name: str) -> None:
+        """Raise NO_SUCH_MAILBOX where, as far as is known, there is no mailbox that :meth:`append` could add to."""
+        if self._mailboxes.remembered(self._destination(name)) is None:
+            await self._found(name)
+
+    async def append(self, name: str, messages: Sequence[NewMessage]) -> tuple[SharedMailbox, Sequence[int]]:
+        """Add messages to a mailbox; return it, and their UIDs. Raises NO_SUCH_MAILBOX."""
+        return await self._mailboxes.append(self._destination(name), partial(self.find, name), messages)
+
+    def _destination(self, name: str) -> Name:
+        """Return the key of a mailbox that messages are to be put into; raises NO_PERMISSION."""
         self.reach.check_change()
-        if self.reach.has_view(self.reach.key(name)):
+        key = self.reach.key(name)
+        if self.reach.has_view(key):
             raise Refused(Refusal.NO_PERMISSION)
-        name_key = (self.identity.user_id, *self.reach.key(name))
-        return await self._mailboxes.named(name_key, current=False) or await self._found(name)
+        return (self.identity.user_id, *key)
 
     async def create_mailbox(self, name: str, special_use: str | None = None) -> MailboxRef:
         """Create an address (:mod:`cybertemp_imap.addresses`), or a folder and those above it."""

@@ -239,7 +239,7 @@ class Mailbox:
         octets = message if isinstance(message, bytes) else message.read()
         incoming = Incoming(self.shared.store)
         await incoming.take(octets)
-        await incoming.finish()
+        await incoming.end()
         moment = parse_date_time(date.encode() if isinstance(date, str) else date) if date else None
         new = incoming.as_new(read_letter(incoming.head), valid_flags(flags), moment)
         (uid,) = await self.shared.append([new])

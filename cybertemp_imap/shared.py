@@ -16,7 +16,7 @@ from cybertemp_imap.looks import Later
 from cybertemp_imap.messages import Messages, States
 from cybertemp_imap.rules.flags import combine
 from cybertemp_imap.store.interface import Store
-from cybertemp_imap.store.values import FlagChange, MailboxHead, MailboxRef, MessageState, NewMessage
+from cybertemp_imap.store.values import Called, FlagChange, MailboxHead, MailboxRef, MessageState, NewMessage
 from cybertemp_imap.storing import FlagStores
 from cybertemp_imap.trust import Trust
 from cybertemp_imap.view import View
@@ -281,11 +281,13 @@ class SharedMailbox:
             self._tell()
         return list(outcome.uids)
 
-    async def append(self, messages: Sequence[NewMessage]) -> Sequence[int]:
-        """Add messages; return their UIDs. Sessions of other processes are told by the store, ours by a refresh."""
+    async def append(self, messages: Sequence[NewMessage], called: Called | None = None) -> Sequence[int]:
+        """Add messages; return their UIDs. Sessions of other processes are told by the store, ours by a refresh.
+
+        Raises NO_SUCH_MAILBOX where it is not ``called`` so any more."""
         await self._head_known()
         with self._looked_at_when_lost():
-            uids = await self.store.append(self.ref, messages)
+            uids = await self.store.append(self.ref, messages, called)
         self.others_changed()
         return uids
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Collection, Coroutine
+from collections.abc import Callable, Collection, Coroutine, Sequence
 from time import monotonic
 from typing import Any
 from uuid import UUID
@@ -13,12 +13,14 @@ from twisted.logger import Logger
 
 from cybertemp_imap.columns.shelf import Shelf
 from cybertemp_imap.counts import PUSH_SECONDS, Durations
+from cybertemp_imap.errors import Refusal, Refused
 from cybertemp_imap.kept.content import Keep
 from cybertemp_imap.known_names import KnownNames, Name
 from cybertemp_imap.looks import Later, Looks
+from cybertemp_imap.rules.addresses import spellings
 from cybertemp_imap.shared import SharedMailbox
 from cybertemp_imap.store.interface import Store
-from cybertemp_imap.store.values import MailboxRef
+from cybertemp_imap.store.values import Called, MailboxRef, NewMessage
 
 KEPT_MESSAGES = 1_000_000
 KEPT_MAILBOXES = 1_000
@@ -83,6 +85,32 @@ class SharedMailboxes:
         if shared is None or not await (shared.current() if current else self.store.heard_all()):
             return None
         return self.get(shared.ref) if self._names.get(name, self._hints) == shared.ref.id else None
+
+    def remembered(self, name: Name) -> SharedMailbox | None:
+        """Return the mailbox that was called so when it was last heard of; by now it may be called otherwise."""
+        number = self._names.get(name, self._hints)
+        shared = None if number is None else self._open.get(number)
+        return None if shared is None else self.get(shared.ref)
+
+    async def append(
+        self, name: Name, look_up: Callable[[], Coroutine[Any, Any, MailboxRef]], messages: Sequence[NewMessage]
+    ) -> tuple[SharedMailbox, Sequence[int]]:
+        """Add messages to the mailbox that has this name now; return it, and their UIDs. Raises NO_SUCH_MAILBOX.
+
+        ``look_up`` finds it where that is not known. What is remembered of a name need not be proven before: the store
+        compares it.
+        """
+        _, owner, folder = name
+        called = Called(spellings(owner), folder)
+        target = self.remembered(name)
+        if target is not None:
+            try:
+                return target, await target.append(messages, called)
+            except Refused as refused:
+                if refused.refusal is not Refusal.NO_SUCH_MAILBOX:
+                    raise
+        target = await self.find(name, look_up())
+        return target, await target.append(messages, called)
 
     async def find(self, name: Name, look_up: Coroutine[Any, Any, MailboxRef]) -> SharedMailbox:
         """Look a mailbox up by its name, which is remembered; raises what ``look_up`` does."""

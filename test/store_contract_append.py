@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta, timezone
 from uuid import UUID, uuid4
 
 from cybertemp_imap.errors import Refusal
-from cybertemp_imap.store.values import MailboxRef, NewMessage
-from test.store_contract import MINE, StoreContract, letter
+from cybertemp_imap.store.values import Called, MailboxRef, NewMessage
+from test.store_contract import MINE, MINE_TOO, StoreContract, letter
 
 OCTETS = b"Subject: kept\r\n\r\n8-bit \xff\x00 text, and no end of line"
 DATE = datetime(2001, 2, 3, 4, 5, 6, tzinfo=timezone(timedelta(hours=5, minutes=30)))
@@ -18,11 +18,12 @@ class AppendContract(StoreContract):
     """``upload``, ``discard`` and ``append``."""
 
     async def upload(
-        self, octets: bytes = OCTETS, pieces: int = 3, *, sender: str = "", flags: Sequence[str] = ()
+        self, octets: bytes = OCTETS, pieces: int = 3, *, sender: str = "", flags: Sequence[str] = (), rest: int = 0
     ) -> NewMessage:
-        """Upload a message in pieces, the last one first, and describe it."""
-        message = NewMessage(uuid4(), len(octets), tuple(flags), DATE, "Kept", "text", None, sender)
-        cuts = [len(octets) * n // pieces for n in range(pieces + 1)]
+        """Upload a message in pieces, the last one first, and describe it; the last ``rest`` octets are kept back."""
+        octets, last = octets[: len(octets) - rest], octets[len(octets) - rest :]
+        message = NewMessage(uuid4(), len(octets + last), tuple(flags), DATE, "Kept", "text", None, sender, rest=last)
+        cuts = [len(octets) * n // max(pieces, 1) for n in range(pieces + 1)]
         for number in reversed(range(pieces)):
             await self.store.upload(message.id, number, octets[cuts[number] : cuts[number + 1]])
         return message
@@ -44,6 +45,55 @@ class AppendContract(StoreContract):
             self.assertEqual(metadata.size, len(expected[metadata.uid]))
         ((_, header),) = await self.store.headers(mailbox, [1])
         self.assertEqual(header, b"Subject: kept\r\n\r\n")
+
+    async def test_rest(self) -> None:
+        """What was not uploaded comes behind what was, and may be all; some messages of a command have it, some not."""
+        mailbox = await self.find(self.account, "Drafts")
+        big = bytes(range(256)) * 4000
+        messages = [
+            await self.upload(rest=len(OCTETS), pieces=0),
+            await self.upload(rest=5),
+            await self.upload(big, 3, rest=70_000),
+            await self.upload(),
+            await self.upload(b"", 0),
+        ]
+        uids = await self.store.append(mailbox, messages)
+        self.assertEqual(list(uids), [1, 2, 3, 4, 5])
+        self.assertEqual(list((await self.octets(mailbox)).values()), [OCTETS, OCTETS, big, OCTETS, b""])
+        (uid,) = await self.store.append(mailbox, [await self.upload(rest=len(OCTETS), pieces=0)])
+        self.assertEqual((await self.octets(mailbox))[uid], OCTETS)
+
+    async def test_rest_without_pieces(self) -> None:
+        """A rest is not taken for the whole where pieces that come before it are missing."""
+        mailbox = await self.find(self.account, "Drafts")
+        message = await self.upload(rest=5)
+        await self.store.discard([message.id])
+        await self.unavailable(self.store.append(mailbox, [message]))
+        self.assertEqual(await self.uids(mailbox), [])
+
+    async def test_called(self) -> None:
+        """A mailbox that is called otherwise than the caller says is no such mailbox; nothing is added."""
+        mailbox = await self.store.create_folder(self.user, self.account, "Work", None)
+        address = await self.find()
+        message = await self.upload()
+        for ref, called in (
+            (mailbox, Called((self.account,), "work")),
+            (mailbox, Called((self.account,), "INBOX")),
+            (mailbox, Called((MINE,), "Work")),
+            (mailbox, Called((), "Work")),
+            (address, Called((self.account, MINE_TOO), "INBOX")),
+        ):
+            await self.refused(Refusal.NO_SUCH_MAILBOX, self.store.append(ref, [message], called))
+        self.assertFalse(await self.is_there(message.id))
+        self.assertEqual(list(await self.store.append(mailbox, [message], Called((MINE, self.account), "Work"))), [1])
+        message = await self.upload()
+        self.assertEqual(list(await self.store.append(address, [message], Called((MINE,), "INBOX"))), [1])
+        await self.store.rename_folder(self.user, self.account, "Work", self.account, "Play")
+        message = await self.upload()
+        await self.refused(
+            Refusal.NO_SUCH_MAILBOX, self.store.append(mailbox, [message], Called((self.account,), "Work"))
+        )
+        self.assertEqual(list(await self.store.append(mailbox, [message], Called((self.account,), "Play"))), [2])
 
     async def test_what_is_said_of_it(self) -> None:
         """Flags, date and id are those given; the date of saving is now."""

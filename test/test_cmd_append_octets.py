@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from cybertemp_imap.incoming import PIECE
 from test.appending import LETTER, AppendTestCase
 
 
@@ -43,6 +44,14 @@ class LineEndTests(AppendTestCase):
         self.append(b"Subject: long\n\n" + lines)
         (source,) = self.sources()
         self.assertEqual(source, _expected(b"Subject: long\n\n" + lines))
+
+    def test_piece(self) -> None:
+        """About as many octets as the store is given at a time, which is when some go there before the others."""
+        for size in (PIECE - 1, PIECE, PIECE + 1, 2 * PIECE):
+            message = b"Subject: x\n" + b"x" * (size - 12)
+            self.append(message)
+            self.assertEqual(self.sources()[-1], _expected(message))
+            self.assertEqual(len(_expected(message)), size)
 
     def test_nul(self) -> None:
         """A NUL octet is no part of a message (RFC 9051 section 4.3): BAD, and nothing is added."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from cybertemp_imap.incoming import PIECE
 from test.appending import AppendTestCase, literal
 
 
@@ -29,6 +30,20 @@ class MultiAppendTests(AppendTestCase):
         self.assertEqual(other.ok("NOOP").responses, [])
         self.assertStatus(self.client.command(b"APPEND Drafts " + good + b" " + good), "OK", "APPENDUID")
         self.assertEqual(other.ok("NOOP").numbers("EXISTS"), [2])
+
+    def test_waiting(self) -> None:
+        """However many small messages come, no more of them waits in memory than of a big one."""
+        self.client.send(b"a APPEND Drafts")
+        sent = [b"%d" % number * (PIECE // 5) for number in range(10)]
+        for number, message in enumerate(sent):
+            self.client.send(b" " + literal(message))
+            incoming = self.client.server.incoming
+            self.assertEqual(len(incoming), number + 1)
+            self.assertLessEqual(sum(each.waiting for each in incoming), PIECE + len(message))
+        self.assertEqual(len(self.store._uploads), 4)
+        self.client.send(b"\r\n")
+        self.assertEqual(self.answers(), [(b"a", b"OK", b"APPENDUID")])
+        self.assertEqual(self.sources(), sent)
 
     def test_none(self) -> None:
         """One that cannot be added keeps all from being added."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import psycopg2
 from twisted.internet.defer import Deferred
@@ -13,12 +13,12 @@ from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from cybertemp_imap.account import Account
 from cybertemp_imap.auth import Identity
-from cybertemp_imap.errors import Refused
+from cybertemp_imap.errors import Refusal, Refused
 from cybertemp_imap.naming import account_key
 from cybertemp_imap.shared_mailboxes import SharedMailboxes
 from cybertemp_imap.store import statements as sql
 from cybertemp_imap.store.postgres import PostgresStore
-from cybertemp_imap.store.values import FlagMode, TokenLimits
+from cybertemp_imap.store.values import FlagMode, NewMessage, TokenLimits
 from cybertemp_imap.trust import TRUSTED, Trust
 from test.store_contract import MINE, MINE_TOO, letter
 from test.store_contract_observe import until
@@ -121,6 +121,11 @@ class KnownTestCase(TestCase):
                 return
         self.fail("it is never known")
 
+    async def append(self, name: str) -> None:
+        """Append a small message."""
+        await self.account.check_destination(name)
+        await self.account.append(name, [NewMessage(uuid4(), 1, (), datetime.now(UTC), rest=b"x")])
+
     async def other(self) -> PostgresStore:
         """Return another process's store."""
         store = PostgresStore(self.fixture.dsn, pool_size=1)
@@ -197,6 +202,26 @@ class OthersTests(KnownTestCase):
         with self.assertRaises(Refused):
             await self.seen("Two")
 
+    async def test_appended(self) -> None:
+        """A message goes where its name leads, though it was not heard yet that another process has renamed folders."""
+        await self.account.create_mailbox("One")
+        await self.append("One")
+        self.fixture.postgres._listener.stop()
+        other, key = await self.other(), account_key(self.user)
+        await other.rename_folder(self.user, key, "One", key, "Two")
+        await other.create_folder(self.user, key, "One", None)
+        await self.append("One")
+        self.assertEqual([len(await self.seen(name)) for name in ("One", "Two")], [1, 1])
+        await other.delete_folder(self.user, key, "One")
+        with self.assertRaises(Refused) as raised:
+            await self.append("One")
+        self.assertIs(raised.exception.refusal, Refusal.NO_SUCH_MAILBOX)
+        await self.append(MINE)
+        await self.fixture.pass_address(MINE, await self.fixture.add_user("you@example.com"))
+        with self.assertRaises(Refused) as raised:
+            await self.append(MINE)
+        self.assertIs(raised.exception.refusal, Refusal.NO_SUCH_MAILBOX)
+
     async def test_flags_elsewhere(self) -> None:
         """What another process does to flags is seen, and so are the limits of a token."""
         await self.settled()
@@ -250,6 +275,14 @@ class OwnTests(KnownTestCase):
         await self.account.delete_mailbox(MINE_TOO)
         with self.assertRaises(Refused):
             await self.seen(MINE_TOO)
+
+    async def test_appended(self) -> None:
+        """A small message to a mailbox whose name is known costs one statement, and is seen by who looks then."""
+        await self.settled("Drafts")
+        self.statements.clear()
+        await self.append("Drafts")
+        self.assertEqual(self.statements, [sql.APPEND])
+        self.assertEqual(len(await self.seen("Drafts")), 1)
 
     async def test_copied(self) -> None:
         """Copies and moved messages are where they were put, whoever looks first."""

@@ -15,8 +15,6 @@ from pathlib import Path
 from uuid import UUID
 
 import click
-from psycopg2 import Binary
-from psycopg2.extras import execute_values
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -29,8 +27,8 @@ from cybertemp_imap.incoming import HEAD, crlf, read_letter
 from cybertemp_imap.naming import key_of
 from cybertemp_imap.operator_error import OperatorError
 from cybertemp_imap.store import statements as store_sql
-from cybertemp_imap.store.values import NewMessage
-from cybertemp_imap.store.writing import append_columns, storable
+from cybertemp_imap.store.values import MailboxRef, NewMessage
+from cybertemp_imap.store.writing import append_parameters, storable
 
 BATCH = 250
 BATCH_OCTETS = 4 << 20
@@ -59,10 +57,10 @@ class Outcome:
 
 @dataclass(slots=True)
 class Ready:
-    """A batch that only has to be added: each message and its octets by id, and how much of the files it was."""
+    """A batch that only has to be added: each message by id, and how much of the files it was."""
 
     read: int
-    messages: dict[UUID, tuple[NewMessage, bytes]] = field(default_factory=dict)
+    messages: dict[UUID, NewMessage] = field(default_factory=dict)
 
 
 @command(None, "import", "import ~/mail.mbox --account me@example.org --mailbox Archive")
@@ -159,7 +157,7 @@ def _made_ready(target: Target, batch: Sequence[FoundMessage], outcome: Outcome)
         # NUL cannot be in a message (RFC 5322 section 4).
         octets = crlf(message.octets.replace(b"\0", b""))
         row = _new_message(_id_of(target, octets, outcome), message, octets)
-        ready.messages[row.id] = (row, octets)
+        ready.messages[row.id] = row
     return ready
 
 
@@ -167,15 +165,12 @@ def _add(work: Work, target: Target, ready: Ready, outcome: Outcome) -> int:
     """Add what of a batch is not there yet; return how many octets of files it was."""
     known = {row[0] for row in work.query(sql.KNOWN, (list(ready.messages),))}
     outcome.present += len(known)
-    new = {key: value for key, value in ready.messages.items() if key not in known}
-    rows = [row for row, _ in new.values()]
-    ((hidden,),) = work.query(sql.HIDDEN, (sorted({storable(row.from_addr) for row in rows}),))
-    rows = [row for row in rows if storable(row.from_addr) not in set(hidden or ())]
+    new = [row for key, row in ready.messages.items() if key not in known]
+    ((hidden,),) = work.query(sql.HIDDEN, (sorted({storable(row.from_addr) for row in new}),))
+    rows = [row for row in new if storable(row.from_addr) not in set(hidden or ())]
     outcome.banned += len(new) - len(rows)
     if rows:
-        with work.connection.cursor() as cursor:
-            execute_values(cursor, sql.UPLOAD, [(row.id, 0, Binary(new[row.id][1])) for row in rows])
-        work.query(store_sql.APPEND, (target.user_id, target.id, *append_columns(rows)))
+        work.query(store_sql.APPEND, append_parameters(MailboxRef(target.user_id, target.id), rows))
     work.commit()
     outcome.imported += len(rows)
     return ready.read
@@ -202,4 +197,5 @@ def _new_message(message_id: UUID, message: FoundMessage, octets: bytes) -> NewM
         html=letter.html,
         from_addr=letter.from_addr,
         to_addrs=letter.to_addrs,
+        rest=octets,
     )

@@ -6,8 +6,6 @@ KNOWN = "SELECT e.id FROM public.emails e WHERE e.id = ANY (%s::uuid[])"
 
 HIDDEN = "SELECT imap.hidden_senders(%s::text[])"
 
-UPLOAD = "INSERT INTO imap.upload (id, piece, octets) VALUES %s"
-
 WEIGHTS = """
     SELECT m.uid, coalesce(octet_length(s.source), 0) + coalesce(octet_length(e.body), 0)
                   + coalesce(octet_length(e.html), 0)

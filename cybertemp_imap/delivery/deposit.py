@@ -61,12 +61,11 @@ class Deposit:
             raise Turned(self._failure)
         if self._incoming.has_nul:
             raise Turned(Reply.HAS_NUL)
-        pieces, rest = await self._incoming.unfinished()
         letter = await self._read()
         message = ReceivedMessage(
             id=self._incoming.id,
-            pieces=pieces,
-            rest=rest,
+            pieces=self._incoming.pieces,
+            rest=self._incoming.rest,
             size=self._incoming.size,
             received_at=transfer.received_at,
             subject=letter.subject,
@@ -83,8 +82,7 @@ class Deposit:
 
     async def close(self) -> None:
         """Have nothing left of the message but what was delivered."""
-        pieces, _ = await self._incoming.unfinished()
-        if pieces:
+        if self._incoming.pieces:
             # Whatever is not forgotten now is cleared away later.
             with contextlib.suppress(StoreUnavailable):
                 await self._store.discard([self._incoming.id])

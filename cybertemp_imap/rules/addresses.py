@@ -41,6 +41,12 @@ def canonical(address: str) -> str | None:
     return found if len(found) <= MAX_ADDRESS else None
 
 
+def spellings(address: str) -> tuple[str, ...]:
+    """Return what an address that a client names may be kept as: as it is, and in its canonical form."""
+    kept = None if address.isascii() else canonical(address)
+    return (address,) if kept is None else (address, kept)
+
+
 def a_labels(domain: str) -> str | None:
     """Return a domain in its A-labels (RFC 5890 section 2.3.2.1), lower-case; None for what is no domain."""
     if not domain.isascii():

@@ -30,6 +30,7 @@ from cybertemp_imap.mime.letter import Letter
 from cybertemp_imap.mime.parse import MimeLimits
 from cybertemp_imap.store.values import (
     BanRow,
+    Called,
     DomainRow,
     Expunged,
     FlagChange,
@@ -242,8 +243,13 @@ class Store(Protocol):
     async def discard(self, message_ids: Sequence[UUID]) -> None:
         """Forget the pieces of messages that are not going to be added after all."""
 
-    async def append(self, mailbox: MailboxRef, messages: Sequence[NewMessage]) -> Sequence[int]:
+    async def append(
+        self, mailbox: MailboxRef, messages: Sequence[NewMessage], called: Called | None = None
+    ) -> Sequence[int]:
         """Add messages; return their UIDs. NO_SUCH_MAILBOX; NO_PERMISSION when a sender is banned.
+
+        With ``called``, a mailbox that is called otherwise by now is no such mailbox: what the caller knows of a name
+        may be of before it was renamed.
 
         Raises :class:`StoreUnavailable` also where pieces of a message were lost, and the client must send it again.
         """

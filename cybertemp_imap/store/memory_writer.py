@@ -13,7 +13,7 @@ from cybertemp_imap.store.memory_mailbox import MemoryMailbox
 from cybertemp_imap.store.memory_mailboxes import MemoryMailboxes
 from cybertemp_imap.store.memory_tables import StoredEmail, at
 from cybertemp_imap.store.receiving import Delivery, ReceivedMessage
-from cybertemp_imap.store.values import MailboxRef, NewMessage
+from cybertemp_imap.store.values import Called, MailboxRef, NewMessage
 
 
 class MemoryWriter(MemoryMailboxes):
@@ -142,14 +142,21 @@ class MemoryWriter(MemoryMailboxes):
         for message_id in message_ids:
             self._uploads.pop(message_id, None)
 
-    async def append(self, mailbox: MailboxRef, messages: Sequence[NewMessage]) -> Sequence[int]:
+    async def append(
+        self, mailbox: MailboxRef, messages: Sequence[NewMessage], called: Called | None = None
+    ) -> Sequence[int]:
         """Add messages; see the interface."""
         self._reach()
         if any(self.sender_bans.hides(message.from_addr) for message in messages):
             raise Refused(Refusal.NO_PERMISSION)
         box = self._there(mailbox)
-        pieces = [self._uploads.get(message.id, {}) for message in messages]
-        sources = [b"".join(piece for _, piece in sorted(each.items())) for each in pieces]
+        if called is not None and (box.owner not in called.owners or box.folder != called.folder):
+            raise Refused(Refusal.NO_SUCH_MAILBOX)
+        pieces = [sorted(self._uploads.get(message.id, {}).items()) for message in messages]
+        sources = [
+            b"".join([*(piece for _, piece in each), message.rest])
+            for each, message in zip(pieces, messages, strict=True)
+        ]
         if any(len(source) != message.size for source, message in zip(sources, messages, strict=True)):
             raise StoreUnavailable("Pieces of a message were lost.")
         await self.discard([message.id for message in messages])

@@ -230,8 +230,8 @@ TIDY_ARRIVALS = "SELECT imap.tidy_arrivals(%s, make_interval(days => %s))"
 FORGET_EXPUNGED = "SELECT imap.forget_expunged(%s, make_interval(days => %s), %s)"
 
 APPEND = """
-    SELECT uid FROM imap.append(%s, %s, %s::uuid[], %s::bigint[], %s::timestamptz[], %s::text[], %s::text[],
-                                %s::text[], %s::text[], %s::text[], %s::text[])
+    SELECT uid FROM imap.append(%s, %s, %s::text[], %s, %s::uuid[], %s::bigint[], %s::bytea[], %s::timestamptz[],
+                                %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[])
 """
 
 COPY = "SELECT uid, new_uid FROM imap.copy(%s, %s, %s::bigint[], %s, %s::uuid[])"

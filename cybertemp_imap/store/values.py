@@ -159,10 +159,10 @@ class Expunged:
 
 @dataclass(frozen=True, slots=True)
 class NewMessage:
-    """A message that APPEND adds; its octets were given to :meth:`Store.upload` before under ``id``.
+    """A message that APPEND adds; all its octets but ``rest`` were given to :meth:`Store.upload` before under ``id``.
 
-    ``size`` is their number. ``subject``, ``body``, ``html``, ``from_addr`` and ``to_addrs`` are the decoded text that
-    other programs read; flags are as the client wrote them.
+    ``size`` is the number of them all. ``subject``, ``body``, ``html``, ``from_addr`` and ``to_addrs`` are the decoded
+    text that other programs read; flags are as the client wrote them.
     """
 
     id: UUID
@@ -174,3 +174,12 @@ class NewMessage:
     html: str | None = None
     from_addr: str = ""
     to_addrs: tuple[str, ...] = ()
+    rest: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Called:
+    """What a mailbox is to be called: a folder, below any of these owners, which are spellings of one."""
+
+    owners: tuple[str, ...]
+    folder: str

@@ -15,7 +15,7 @@ from cybertemp_imap.store import statements as sql
 from cybertemp_imap.store.messages import array
 from cybertemp_imap.store.pool import Pool
 from cybertemp_imap.store.receiving import Delivery, ReceivedMessage
-from cybertemp_imap.store.values import MailboxRef, NewMessage
+from cybertemp_imap.store.values import Called, MailboxRef, NewMessage
 
 PIECE = 256 * 1024
 """Octets of a message sent to the server in one statement: about a millisecond of the reactor's time."""
@@ -88,11 +88,13 @@ class MailboxWriter:
         """Forget messages that were on their way in; see the interface."""
         await self.pool.query(sql.DISCARD, (list(message_ids),), repeatable=True)
 
-    async def append(self, mailbox: MailboxRef, messages: Sequence[NewMessage]) -> Sequence[int]:
+    async def append(
+        self, mailbox: MailboxRef, messages: Sequence[NewMessage], called: Called | None = None
+    ) -> Sequence[int]:
         """Add messages; see the interface."""
         try:
             with refusals():
-                rows = await self.pool.query(sql.APPEND, (mailbox.user_id, mailbox.id, *append_columns(messages)))
+                rows = await self.pool.query(sql.APPEND, append_parameters(mailbox, messages, called))
         except Refused as refused:
             if refused.refusal is not Refusal.CANNOT:
                 raise
@@ -149,11 +151,18 @@ def refusals() -> Iterator[None]:
         raise Refused(refusal) from None
 
 
-def append_columns(messages: Sequence[NewMessage]) -> tuple[list[Any], ...]:
-    """Return messages as the arguments of ``imap.append``, one list for each column."""
+def append_parameters(
+    mailbox: MailboxRef, messages: Sequence[NewMessage], called: Called | None = None
+) -> tuple[Any, ...]:
+    """Return the arguments of ``imap.append``: of the messages one list for each column."""
     return (
+        mailbox.user_id,
+        mailbox.id,
+        None if called is None else list(called.owners),
+        None if called is None else called.folder,
         [m.id for m in messages],
         [m.size for m in messages],
+        [m.rest for m in messages],
         [m.internal_date for m in messages],
         [printed_array(m.flags) for m in messages],
         [storable(m.subject) for m in messages],

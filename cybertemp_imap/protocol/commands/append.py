@@ -1,7 +1,7 @@
 """APPEND and MULTIAPPEND (RFC 9051 section 6.3.12, RFC 3502), with APPENDUID (RFC 4315) and APPENDLIMIT (RFC 7889).
 
-A message does not wait in memory: its literal goes to the store in pieces as it arrives, with every line end made CRLF,
-and all messages of a command are added in one transaction when the command is complete.
+A big message does not wait in memory: its literal goes to the store in pieces as it arrives, with every line end made
+CRLF. What is less than a piece goes with the statement that adds all messages of a command in one transaction.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from twisted.internet.threads import deferToThreadPool
 
 from cybertemp_imap.errors import Refusal, Refused, StoreUnavailable
-from cybertemp_imap.incoming import HEAD, SMALL_HEAD, Incoming, Letter, read_letter
+from cybertemp_imap.incoming import HEAD, PIECE, SMALL_HEAD, Incoming, Letter, read_letter
 from cybertemp_imap.protocol.command import Append, AppendMessage
 from cybertemp_imap.protocol.commands.names import mailbox_name, utf8_enabled
 from cybertemp_imap.protocol.commands.store import usable_flags
@@ -24,7 +24,6 @@ from cybertemp_imap.store.values import NewMessage
 
 if TYPE_CHECKING:
     from cybertemp_imap.protocol.server import ImapServer
-    from cybertemp_imap.shared import SharedMailbox
 
 MESSAGES = 1_000
 """Messages in one command."""
@@ -40,12 +39,11 @@ async def run(session: ImapServer, command: Append) -> Completion:
 async def _append(session: ImapServer, command: Append, incoming: Sequence[Incoming]) -> tuple[Sequence[int], int]:
     if len(incoming) != len(command.messages):
         raise Bad("A message is missing.")
-    target = await _target(session, command.mailbox)
     new = [
         await _new_message(session, asked, message) for asked, message in zip(command.messages, incoming, strict=True)
     ]
     with _as_destination():
-        uids = await target.append(new)
+        target, uids = await session.user.append(await mailbox_name(session, command.mailbox), new)
     if session.mbox is not None and session.mbox.shared is target:
         await session.mbox.poll()
     return uids, target.head.uid_validity
@@ -55,7 +53,7 @@ async def _new_message(session: ImapServer, asked: AppendMessage, message: Incom
     if not asked.size:
         # RFC 3502 section 6.3.11: this is how a client says that it wants none of them to be added.
         raise Refused(Refusal.CANNOT)
-    await message.finish()
+    await message.end()
     if message.has_nul and not asked.binary:
         raise Bad("A message holds a NUL octet.")
     if message.has_nul:
@@ -85,21 +83,23 @@ async def begin(session: ImapServer, prefix: bytes, binary: bool) -> None:
     if len(session.incoming) >= MESSAGES:
         raise Refused(Refusal.LIMIT)
     if session.incoming:
-        await session.incoming[-1].finish()
+        await _settle(session.incoming)
     else:
         raw_name = destination(prefix)
         if raw_name is None:
             raise Bad("A mailbox name is expected.")
-        await _target(session, raw_name)
+        with _as_destination():
+            await session.user.check_destination(await mailbox_name(session, raw_name))
     # What is held of all messages of a command is bounded, however many there are.
     room = HEAD - sum(len(message.head) for message in session.incoming)
     session.incoming.append(Incoming(session.user.store, max(room, SMALL_HEAD), binary))
 
 
-async def _target(session: ImapServer, raw_name: bytes) -> SharedMailbox:
-    """Return the mailbox to add to; raises NO_SUCH_DESTINATION."""
-    with _as_destination():
-        return await session.user.shared(await mailbox_name(session, raw_name))
+async def _settle(incoming: Sequence[Incoming]) -> None:
+    """Before another message comes, give the store the last one, unless all that wait are less than a piece."""
+    await incoming[-1].end()
+    if sum(message.waiting for message in incoming) > PIECE:
+        await incoming[-1].let_go()
 
 
 @contextlib.contextmanager
@@ -116,7 +116,8 @@ def _as_destination() -> Iterator[None]:
 async def discard(session: ImapServer) -> None:
     """Forget messages that are not going to be added."""
     incoming, session.incoming = session.incoming, []
-    if incoming:
+    begun = [message.id for message in incoming if message.pieces]
+    if begun:
         with contextlib.suppress(StoreUnavailable):
             # Whatever is not forgotten now is cleared away later.
-            await session.user.store.discard([message.id for message in incoming])
+            await session.user.store.discard(begun)
