@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from random import Random
-from time import perf_counter
+from time import monotonic, perf_counter
 from typing import Any
 
 from bench import machine, swarm
@@ -36,6 +36,8 @@ SPREAD = 400
 ROUNDS = 3
 PERIOD = 0.040
 SHARE = 0.25
+_PATIENCE = 30.0
+"""Seconds within which log-ins are logged."""
 
 _SIDES = ("workers", "first", "database", "client")
 
@@ -177,10 +179,15 @@ def _workers_of(server: Ours, clients: Sequence[Client], since: int) -> dict[int
     """Return which worker has a client's port logged in, when the log has all; 1 where there are none.
 
     Only what was logged since its octet ``since`` counts: others had the same ports before.
+
+    :raises RuntimeError: the log does not tell.
     """
     ports = {client.local_port for client in clients}
     found: dict[int, int] = {}
+    until = monotonic() + _PATIENCE
     while not ports <= found.keys():
+        if monotonic() > until:
+            raise RuntimeError(f"the log does not tell of {len(ports - found.keys())} log-ins")
         text = (server.folder / "server.log").read_bytes()[since:].decode(errors="replace")
         logins = re.findall(r"\[(?:worker (\d+) )?cybertemp_imap\.sessions\S* event=login .* port=(\d+) ", text)
         found = {int(port): int(worker or 1) for worker, port in logins}
