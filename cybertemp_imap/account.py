@@ -227,7 +227,7 @@ class Account:
             await self.store.delete_address(self.identity.user_id, canonical(owner) or owner)
         else:
             await self.store.delete_folder(self.identity.user_id, owner, folder)
-        self._mailboxes.changed([ref.id])
+        self._mailboxes.deleted(ref.id)
 
     async def rename_folder(self, name: str, new_name: str) -> None:
         """Rename a folder and all below it; INBOX stays, and its messages move (RFC 9051 section 6.3.6)."""

@@ -16,6 +16,9 @@ Name = tuple[UUID, str, str]
 KEPT = 10_000
 """Names remembered at most."""
 
+SPARE = 100
+"""Names, beyond twice as many as held true, with which it is not looked which do so no longer."""
+
 
 class Search:
     """A look-up that is under way; ``hinted`` of a mailbox: there was a hint of it meanwhile."""
@@ -34,18 +37,30 @@ class KnownNames:
 
     def __init__(self) -> None:
         self._found: dict[Name, tuple[int, int]] = {}
+        self._few = SPARE
         self._searches: set[Search] = set()
+
+    def __len__(self) -> int:
+        """How many are remembered."""
+        return len(self._found)
 
     def get(self, name: Name, hints: Callable[[int], int]) -> int | None:
         """Return the number of a mailbox, if it is known; ``hints`` tells how many there were of one by now."""
         found = self._found.get(name)
         return found[0] if found is not None and hints(found[0]) == found[1] else None
 
-    def put(self, name: Name, number: int, hints: int) -> None:
+    def put(self, name: Name, number: int, hints: Callable[[int], int]) -> None:
         """Remember what was found by a search during which there was no hint of it."""
+        if len(self._found) >= self._few:
+            self._forget(hints)
+        self._found[name] = number, hints(number)
+
+    def _forget(self, hints: Callable[[int], int]) -> None:
+        """Forget the names that hold no longer: most of them will never be asked for again."""
+        self._found = {name: found for name, found in self._found.items() if hints(found[0]) == found[1]}
         if len(self._found) >= KEPT:
             self._found.clear()
-        self._found[name] = number, hints
+        self._few = min(2 * len(self._found) + SPARE, KEPT)
 
     @contextmanager
     def search(self) -> Iterator[Search]:

@@ -221,6 +221,8 @@ class SharedMailbox:
     def _take_in(self, states: Iterable[MessageState], gone: Sequence[int]) -> None:
         changed, _ = self.messages.take_in(states)
         removed = self.messages.remove(gone)
+        if removed:
+            self.content.tidy(self.messages.uids)
         for view in self.views:
             view.flags_changed(changed)
             view.expunged(removed)

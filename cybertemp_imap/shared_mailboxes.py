@@ -118,7 +118,7 @@ class SharedMailboxes:
             ref = await look_up
         shared = self.get(ref)
         if not search.hinted(ref.id):
-            self._names.put(name, ref.id, shared.trust.told)
+            self._names.put(name, ref.id, self._hints)
         return shared
 
     def _hints(self, number: int) -> int:
@@ -142,6 +142,11 @@ class SharedMailboxes:
                 if shared.views:
                     self._looks.add(number, first=mailboxes is not None)
         self._looks.begin()
+
+    def deleted(self, number: int) -> None:
+        """Have those who have a mailbox open see that it is deleted, and keep nothing of it once they have left."""
+        self._kept.pop(number, None)
+        self.changed([number])
 
     async def _look(self, number: int, heard: float) -> None:
         """Look at a mailbox that a hint concerns."""

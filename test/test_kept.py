@@ -115,7 +115,19 @@ class PlacesTests(SynchronousTestCase):
         places.forget_before(500)
         self.assertIsNone(places.find(3))
         self.assertEqual(places.find(600), (600, 1))
-        self.assertLess(len(places._blocks), 10)
+        self.assertLess(len(places), 10)
+
+    @settings(deadline=None)
+    @given(st.sets(st.integers(1, 1000)), st.sets(st.integers(1, 1000)))
+    def test_others_forgotten(self, known: set[int], there: set[int]) -> None:
+        """Blocks are forgotten in which no message is that is there; what is known of those that are stays."""
+        places = Places()
+        for uid in known:
+            places.note(uid, uid, 1)
+        places.forget_others(sorted(there))
+        for uid in known & there:
+            self.assertEqual(places.find(uid), (uid, 1))
+        self.assertEqual(len(places), len({uid >> 6 for uid in known} & {uid >> 6 for uid in there}))
 
 
 class KeptTests(SynchronousTestCase):
@@ -258,6 +270,31 @@ class ContentTests(SynchronousTestCase):
         self.assertEqual([content.lines(form, [2])[0] for form in (1, 2)], [b"b1", None])
         self.mailboxes.changed(None)
         self.assertEqual(content.lines(1, [1]), [None])
+
+    def test_churn(self) -> None:
+        """However many messages come, are read and go, no more is kept of where they are than some last ones need."""
+        self.refresh()
+        content = self.shared.content
+        most = 0
+        for _ in range(500):
+            row = letter()
+            self.store.deliver(row)
+            self.refresh()
+            newest = self.shared.messages.uids[-1]
+            self.assertEqual(self.sources(newest)[0], [newest])
+            content.keep_lines("form", [newest], [b"x"])
+            self.store.delete_elsewhere(row.id)
+            self.refresh()
+            kept = content._texts, *content._lines.values()
+            most = max(most, *(len(each._places) for each in kept if each is not None))
+        self.assertEqual(len(self.shared.messages), 3)
+        self.assertLessEqual(most, 5)
+
+    def test_tidy_keeps(self) -> None:
+        """What is there is still found when messages that are gone have been forgotten."""
+        self.test_churn()
+        self.sources(1, 2, 3)
+        self.assertEqual(self.sources(1, 2, 3), ([1, 2, 3], []))
 
     def test_without(self) -> None:
         """Where nothing is to be kept, the store is asked."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 from unittest import mock
+from uuid import uuid4
 
 from twisted.internet.defer import Deferred
 from twisted.trial import unittest
@@ -15,9 +16,11 @@ from cybertemp_imap.columns.file import PAGE
 from cybertemp_imap.columns.shelf import Shelf
 from cybertemp_imap.errors import StoreUnavailable
 from cybertemp_imap.mailbox import Mailbox
+from cybertemp_imap.mime.row import EmailRow
+from cybertemp_imap.naming import INBOX
 from cybertemp_imap.pace import Pace
 from cybertemp_imap.shared_mailboxes import SharedMailboxes
-from test.search_mailbox import ADDRESS, Box, Mail, box_of, letter
+from test.search_mailbox import ADDRESS, BASE, Box, Mail, box_of, letter
 
 MAILS = [
     Mail(
@@ -302,6 +305,21 @@ class BoundsTests(unittest.TestCase):
             box.mailbox.report(expunge=True)
             self.assertEqual(await box.search(b"TEXT body"), [1, 2, 3, 4])
         self.assertEqual(box.mailbox.shared.notes.texts.count, 4)
+
+    async def test_churn(self) -> None:
+        """However many messages come, are searched and go, only those of some hundred that are gone are known."""
+        box = await box_of(MAILS)
+        for _ in range(500):
+            row = EmailRow(uuid4(), ADDRESS, INBOX, "s", "b", None, None, (), BASE, BASE)
+            box.store.deliver(row)
+            await box.mailbox.poll()
+            box.mailbox.report(expunge=True)
+            await box.search(b"OR SUBJECT 1 (SMALLER 1 SENTON 4-Feb-2024 TEXT 2)")
+            box.store.delete_elsewhere(row.id)
+            await box.mailbox.poll()
+        counts = [column.count for column in box.mailbox.shared.notes._columns() if column.count]
+        self.assertGreater(len(counts), 1)
+        self.assertLess(max(counts), 2 * len(MAILS) + 102)
 
 
 class HoldingTests(unittest.SynchronousTestCase):

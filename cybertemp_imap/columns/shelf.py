@@ -13,8 +13,11 @@ MEMORY = 64 << 20
 FILE = 1 << 30
 """Octets of the file of texts, unless it is said otherwise."""
 
-SPARE = 1_000
-"""Entries of messages that are gone, beyond as many as there are messages, with which a mailbox's notes are kept."""
+SPARE = 100
+"""Entries of messages that are gone, beyond as many as there are messages, with which a mailbox's notes are kept.
+
+Few, since there are many small mailboxes whose mail does not stay: ten kilobytes each. To learn anew what such a
+mailbox has costs no more than it cost to learn what has come since."""
 
 FIELDS = 16
 """Header fields kept of a mailbox: clients choose their names, and may ask for a thousand of them."""

@@ -24,6 +24,9 @@ FORMS = 8
 RUN = 1 << 18
 """Octets that are read at once where messages lie one behind the other."""
 
+SPARE = 2
+"""Blocks of places, beyond twice as many as had messages in them, with which it is not looked which are of no use."""
+
 Found = tuple[int, int] | None
 """Where a message is in a ring, and its length; None where it is not kept."""
 
@@ -49,6 +52,7 @@ class Kept:
         self._ring = ring
         self._places = Places()
         self._swept = ring.end
+        self._few = SPARE
 
     def find(self, uids: Sequence[int]) -> list[bytes | None]:
         """Return what is kept of messages; None where nothing is."""
@@ -78,6 +82,15 @@ class Kept:
         if self._ring.end - self._swept > self._ring.size:
             self._swept = self._ring.end
             self._places.forget_before(self._ring.begin)
+
+    def tidy(self, uids: Sequence[int]) -> None:
+        """Forget where messages are that are gone, when that may be most of what is known; ``uids``: those there are.
+
+        The ring forgets them by itself, but only once it has been written all through, which may take for ever.
+        """
+        if len(self._places) > self._few:
+            self._places.forget_others(uids)
+            self._few = 2 * len(self._places) + SPARE
 
     def _read(self, run: Sequence[Found]) -> list[bytes | None]:
         """Read what lies one behind the other, or is nowhere; the first of a run may have been written over."""
@@ -168,3 +181,10 @@ class Content:
             if len(self._lines) > FORMS:
                 self._lines.popitem(last=False)
         kept.note(uids, lines)
+
+    def tidy(self, uids: Sequence[int]) -> None:
+        """Forget messages that are gone, now and then; ``uids`` are those there are, ascending."""
+        for kept in self._lines.values():
+            kept.tidy(uids)
+        if self._texts is not None:
+            self._texts.tidy(uids)

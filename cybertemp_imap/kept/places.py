@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from array import array
+from bisect import bisect_left
+from collections.abc import Sequence
 
 _BITS = 6
 _MASK = (1 << _BITS) - 1
@@ -16,6 +18,10 @@ class Places:
 
     def __init__(self) -> None:
         self._blocks: dict[int, tuple[array[int], array[int]]] = {}
+
+    def __len__(self) -> int:
+        """How many blocks there are, of most of a kilobyte each."""
+        return len(self._blocks)
 
     def find(self, uid: int) -> tuple[int, int] | None:
         """Return the place and the length of a message, or None; it may have been written over since."""
@@ -42,5 +48,15 @@ class Places:
             for number, (places, _) in self._blocks.items()
             if all(place < begin or place == _NOWHERE for place in places)
         ]
+        for number in gone:
+            del self._blocks[number]
+
+    def forget_others(self, uids: Sequence[int]) -> None:
+        """Forget the blocks in which none of some messages is, which are given by ascending UID."""
+        gone = []
+        for number in self._blocks:
+            at = bisect_left(uids, number << _BITS)
+            if at == len(uids) or uids[at] >> _BITS != number:
+                gone.append(number)
         for number in gone:
             del self._blocks[number]
