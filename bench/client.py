@@ -18,13 +18,18 @@ class Client:
     """One connection. Answers are not parsed: the end of one is a line that begins with a tag that no mail holds.
 
     ``room`` is the size of its buffer; one that is only to idle needs little. Unless it is ``greeted``, the greeting is
-    still to be received, as an answer is.
+    still to be received, as an answer is. ``source`` is the address that it connects from.
     """
 
     def __init__(
-        self, address: tuple[str, int], timeout: float = 300.0, room: int = ROOM, greeted: bool = True
+        self,
+        address: tuple[str, int],
+        timeout: float = 300.0,
+        room: int = ROOM,
+        greeted: bool = True,
+        source: str | None = None,
     ) -> None:
-        self._socket = socket.create_connection(address, timeout)
+        self._socket = socket.create_connection(address, timeout, None if source is None else (source, 0))
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._buffer = memoryview(bytearray(room))
         self._prefix = secrets.token_hex(6)

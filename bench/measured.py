@@ -21,6 +21,8 @@ from pathlib import Path
 from time import perf_counter, thread_time
 from typing import Any
 
+from bench import census
+
 _PERIOD = 0.001
 
 
@@ -119,6 +121,7 @@ def main() -> None:
     report = os.environ.get("BENCH_PROBE")
     if report is not None:
         Probe(reactor, Path(report))
+        census.answer(reactor, Path(report).with_name("census.json"))
     sys.argv[0] = "twistd"
     twistd.run()
 

@@ -14,7 +14,7 @@ from unittest import mock
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from bench import curves, report, run
+from bench import churn, curves, report, run
 from bench.beside import Plan
 from bench.scenarios import SCENARIOS
 from bench.servers import Ours
@@ -44,6 +44,32 @@ class BenchTests(SynchronousTestCase):
             self.assertGreater(row[Ours.name]["median"], 0.0)
         for scenario in SCENARIOS:
             self.assertIn(scenario.title, report.as_text(results))
+
+    def test_churn(self) -> None:
+        """Everybody comes and goes without an error, all have left when it is counted, and the count is told."""
+        folder = Path(tempfile.mkdtemp(prefix="cybertemp-bench-"))
+        self.addCleanup(shutil.rmtree, folder)
+        os.chmod(folder, 0o755)
+        self.patch(run, "_say", lambda text: None)
+        for name, value in (("PARTS", 2), ("SETTLED", 1)):
+            self.patch(churn, name, value)
+        results = run.run(Plan(only=frozenset(["churn"]), beside=frozenset(), minutes=0.4), folder)
+        self.assertEqual(results["notes"], [])
+        found = results["parts"]["churn"]
+        self.assertEqual(found["errors"], {})
+        for part in found["parts"]:
+            self.assertNotIn("cybertemp_imap.protocol.server.ImapServer", part["types"])
+            self.assertGreater(part["blocks"], 0)
+        for what in ("visits", "deliveries", "addresses", "strangers"):
+            self.assertIn(what, found["parts"][-1]["done"])
+            self.assertIn(what, report.as_text(results))
+
+    def test_more_alive(self) -> None:
+        """Of what is alive, it is told of what there is much more than before."""
+        many = churn.MANY
+        before = {"types": {"builtins.dict": 100, "builtins.list": 7, "builtins.set": many}}
+        after = {"types": {"builtins.dict": 100 + many, "builtins.list": 6 + many, "builtins.tuple": many}}
+        self.assertEqual(churn.more_alive(before, after), {"builtins.dict": many, "builtins.tuple": many})
 
 
 class PartTests(SynchronousTestCase):
