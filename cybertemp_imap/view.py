@@ -46,6 +46,9 @@ class Report:
         return not self.expunged and self.exists is None and self.recent is None and not self.flags
 
 
+NOTHING = Report()
+
+
 class View:
     """One session's numbering of a mailbox.
 
@@ -154,6 +157,9 @@ class View:
 
     def report(self, expunge: bool, exists: bool = True) -> Report:
         """Say what is to be told, and count it as told; ``expunge``: whether EXPUNGE may be sent now."""
+        if self.in_step and not self._gone and not self._flags:
+            self.told_mod_seq = self._messages.mod_seq if exists else self.told_mod_seq
+            return NOTHING
         gone = self._tell_expunged() if expunge and self._gone else ()
         grown = exists and self._take_new()
         before = self._recent_told

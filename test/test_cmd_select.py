@@ -29,6 +29,13 @@ class SelectTests(WireTestCase):
         self.assertEqual(told, {"UNSEEN": 3, "UIDNEXT": 4, "HIGHESTMODSEQ": 2, "MAILBOXID": b"F1"})
         self.assertEqual(answer.code, "READ-WRITE")
 
+    def test_one_piece(self) -> None:
+        """The whole answer, that the mailbox before is closed included, is one packet to those who wait for its end."""
+        client = self.wire.session(MINE)
+        before = client.transport.writes
+        client.ok(f"SELECT {MINE_TOO}")
+        self.assertEqual(client.transport.writes, before + 1)
+
     def test_examine(self) -> None:
         """EXAMINE is the same but read-only, and takes no ``\\Recent`` away (section 6.3.3)."""
         self.wire.deliver(2)

@@ -185,6 +185,7 @@ class Connection(imap4.IMAP4Server):
         """Encrypt from here on; what was read in the clear and not acted on is forgotten."""
         self.reader.clear()
         self._tls_started = True
+        self.outlet.release()
         self.transport.startTLS(self.factory.certificate)
 
     @property
@@ -246,24 +247,28 @@ class Connection(imap4.IMAP4Server):
 
     async def _serve(self) -> None:
         """Take events until there is none; then the next octets begin again."""
+        self.outlet.pace.begin()
         try:
             while not self.outlet.closed:
                 event = self.reader.next_event()
                 if event is None:
                     break
+                self.outlet.gather()
                 await self.take_event(event)
                 if self._stopping and self.reader.between_commands:
                     self.bye(*SHUTTING_DOWN, why="shutdown")
                 self._pace_reading()
-                await self.outlet.ready()
+                await self.outlet.ready(more=self.reader.buffered > 0)
         except Gone:
             pass
         finally:
+            self.outlet.release()
             self._serving = False
             self._pace_reading()
 
     async def read_line(self, limit: int) -> bytes:
         """Read a line that is no command; raises Bad when it is too long, Gone when the client leaves."""
+        self.outlet.release()
         while (line := self.reader.take_line(limit)) is None:
             self._line_wanted = Deferred()
             await self._line_wanted

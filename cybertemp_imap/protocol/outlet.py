@@ -5,6 +5,9 @@ send much call :meth:`Outlet.ready` between pieces, and wait there until the cli
 
 The transport is given a little at a time and asks for more when that is gone, so a client that takes in anything within
 the time-out is told from one that takes in nothing, however much waits for it.
+
+While a command is carried out, what it writes is gathered (:meth:`Outlet.gather`), so that an answer of several parts
+is one system call here, one packet on its way and one awakening there: each costs more than printing most answers.
 """
 
 from __future__ import annotations
@@ -47,6 +50,9 @@ class Outlet:
         self.stall_timeout = stall_timeout
         self._on_stall = on_stall
         self._held: deque[memoryview] = deque()
+        self._gathering = False
+        self._gathered: list[bytes] = []
+        self._gathered_octets = 0
         self._waiting: Deferred[None] | None = None
         self._paused = False
         self._finished = False
@@ -58,9 +64,32 @@ class Outlet:
 
     def write(self, data: bytes) -> None:
         """Send; nothing happens once the connection is closed."""
-        if self.closed:
+        if self.closed or not data:
             return
         self.octets += len(data)
+        if self._gathered_octets + len(data) > PIECE:
+            self._send_gathered()
+        if self._gathering and len(data) <= PIECE:
+            self._gathered.append(data)
+            self._gathered_octets += len(data)
+        else:
+            self._send(data)
+
+    def gather(self) -> None:
+        """Keep what is written from now on, up to a piece of it; :meth:`ready` sends it, :meth:`release` ends it."""
+        self._gathering = True
+
+    def release(self) -> None:
+        """Send what was gathered, and at once what is written from now on."""
+        self._gathering = False
+        self._send_gathered()
+
+    def _send_gathered(self) -> None:
+        if self._gathered:
+            gathered, self._gathered, self._gathered_octets = self._gathered, [], 0
+            self._send(b"".join(gathered))
+
+    def _send(self, data: bytes) -> None:
         if self._paused or len(data) > PIECE:
             self._held.append(memoryview(data))
             self._feed()
@@ -73,7 +102,7 @@ class Outlet:
         That spares the reactor a turn and two system calls, more than half of what telling many sessions costs.
         """
         transport = self._transport
-        if data and isinstance(transport, tcp.Connection) and not _holds_octets(transport):
+        if isinstance(transport, tcp.Connection) and not _holds_octets(transport):
             sent = transport.writeSomeData(data)
             # Anything else is an error, which the reactor finds again and makes known to the connection.
             if isinstance(sent, int):
@@ -81,19 +110,25 @@ class Outlet:
         if data:
             transport.write(data)
 
-    async def ready(self) -> None:
-        """Return when more may be sent and it is this session's turn; raises :class:`Gone`."""
+    async def ready(self, more: bool = True) -> None:
+        """Return when more may be sent and, where there is ``more`` to do, it is this session's turn.
+
+        Raises :class:`Gone`.
+        """
+        self._send_gathered()
         if self._paused and not self.closed:
             self._waiting = Deferred()
             await self._waiting
             self.pace.begin()
         if self.closed:
             raise Gone
-        await self.pace.breathe()
+        if more:
+            await self.pace.breathe()
 
     def close(self) -> None:
         """Close the connection when all is sent."""
         if not self.closed:
+            self.release()
             self.closed = True
             self._wake()
             if not self._held:
@@ -103,6 +138,7 @@ class Outlet:
         """Take note that the connection is gone."""
         self.closed = self._finished = True
         self._held.clear()
+        self._gathered.clear()
         self._stop_timer()
         self._wake()
 
