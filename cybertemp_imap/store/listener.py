@@ -6,7 +6,8 @@ observes is told to look everywhere whenever the connection has been made anew.
 PostgreSQL signals those who listen before it answers the COMMIT that notifies, and a signalled back-end sends all
 notifications that there are for it before it says that a statement has ended. So when the answer to any statement on
 this connection has come, everything has been heard that was committed before the statement was sent. That is asked for
-by :meth:`Listener.heard_all`, by one statement for all who ask meanwhile.
+by :meth:`Listener.heard_all`, by one statement for all who ask in the same turn of the reactor, or while another one is
+under way.
 """
 
 from __future__ import annotations
@@ -58,8 +59,11 @@ class Listener:
         self.listening = False
         """Whether notifications are being heard at the moment."""
         self._patience = Patience(reactor, TIMEOUT, self._silent)
-        # Who asks while an answer is awaited, and so cannot be served by it.
+        # Who asks and is not served by a statement that is under way.
         self._asking: list[Deferred[bool]] = []
+        self._turn: Any = None
+        # Whether nobody else asked in the last turn in which somebody did: then nobody is waited for.
+        self._alone = True
 
     def start(self) -> None:
         """Begin to listen, in the background."""
@@ -87,9 +91,19 @@ class Listener:
             return False
         served: Deferred[bool] = Deferred()
         self._asking.append(served)
-        if self._connection is not None and not self._connection.busy:
-            self._ask(self._connection)
+        if self._turn is None and self._connection is not None and not self._connection.busy:
+            self._turn = self._reactor.callLater(0, self._end_turn)
+            if self._alone:
+                self._ask(self._connection)
         return await served
+
+    def _end_turn(self) -> None:
+        """Ask for all who came in one turn of the reactor, in which what many clients have sent is read."""
+        self._turn = None
+        # One who asked at once is not among them.
+        self._alone = len(self._asking) < (1 if self._alone else 2)
+        if self._asking and self._connection is not None and not self._connection.busy:
+            self._ask(self._connection)
 
     def _ask(self, connection: Connection) -> None:
         served, self._asking = self._asking, []
@@ -100,7 +114,7 @@ class Listener:
         heard = not isinstance(answer, Failure) and self._connection is connection
         if self._connection is connection and connection.dead:
             self._lost(connection)
-        elif self._asking and self._connection is connection:
+        elif self._asking and self._connection is connection and self._turn is None:
             # Before those are told who may have much to do.
             self._ask(connection)
         for each in served:
@@ -171,6 +185,9 @@ class Listener:
 
     def _close(self) -> None:
         self.listening = False
+        if self._turn is not None:
+            self._turn.cancel()
+            self._turn = None
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.abort()
