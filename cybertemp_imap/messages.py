@@ -63,12 +63,13 @@ class States:
         for uid, flags, mod_seq in zip(self.uids, self.flags, self.mod_seqs, strict=True):
             yield MessageState(uid, flags.names, mod_seq)
 
-    def extend(self, states: Iterable[MessageState]) -> None:
+    def extend(self, states: Sequence[MessageState]) -> None:
         """Add some at the end."""
-        for uid, flags, mod_seq in states:
-            self.uids.append(uid)
-            self.flags.append(flag_set(flags))
-            self.mod_seqs.append(mod_seq)
+        if states:
+            uids, flags, mod_seqs = zip(*states, strict=True)
+            self.uids.extend(uids)
+            self.flags.extend(map(flag_set, flags))
+            self.mod_seqs.extend(mod_seqs)
 
     def end_before(self, uid: int) -> None:
         """Leave out those from a UID on."""

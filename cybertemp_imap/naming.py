@@ -14,6 +14,7 @@ An account's key has no ``@``, an address always has one: neither can ever be ta
 
 from __future__ import annotations
 
+import re
 from uuid import UUID
 
 from cybertemp_imap.errors import Refusal, Refused
@@ -22,6 +23,7 @@ DELIMITER = "/"
 INBOX = "INBOX"
 ACCOUNT_PREFIX = "account:"
 LIMITED_PREFIX = "limited:"
+_IMPOSSIBLE = re.compile("[%*\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 MAX_NAME = 1000
 """Octets of UTF-8 in a mailbox name."""
 
@@ -80,6 +82,6 @@ def is_possible(name: str) -> bool:
     """Tell whether a name can be a mailbox: no empty level, no wildcard, no control character, not too long."""
     if not name or len(name.encode("utf-8", "surrogatepass")) > MAX_NAME:
         return False
-    if any(level == "" for level in name.split(DELIMITER)):
+    if "" in name.split(DELIMITER):
         return False
-    return not any(c in "%*" or c < " " or "\x7f" <= c <= "\x9f" or "\ud800" <= c <= "\udfff" for c in name)
+    return _IMPOSSIBLE.search(name) is None

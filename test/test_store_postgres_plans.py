@@ -13,6 +13,7 @@ from test.test_store_postgres import PostgresFixture
 
 COUNT = 400
 FEW = 50
+PAGE = 200
 
 READ = "SELECT sum(seq_tup_read + coalesce(idx_tup_fetch, 0)) FROM pg_stat_xact_user_tables"
 
@@ -65,6 +66,27 @@ class PlanTests(StoreContract):
                 cursor.execute(getattr(statements, name), (*box, uids[0], uids[-1], uids))
                 self.assertEqual(len(cursor.fetchall()), FEW)
                 self.assertLess(self.rows_read(cursor) - before, 10 * FEW, name)
+
+    async def test_all_of_it(self) -> None:
+        """All of a mailbox that has grown since PostgreSQL analysed it is read, in pages, by reading each row once."""
+        fixture = self.fixture
+        assert isinstance(fixture, PostgresFixture)
+        mailbox = await self.open()
+        box = (mailbox.user_id, mailbox.id)
+        found: list[int] = []
+        with closing(psycopg2.connect(fixture.dsn)) as connection, connection.cursor() as cursor:
+            for count, analyse in ((COUNT // 4, True), (COUNT * 10, False)):
+                cursor.execute(_FILL, (MINE, count))
+                cursor.execute("SELECT * FROM imap.refresh(%s, %s)", box)
+                if analyse:
+                    cursor.execute("ANALYZE")
+            before = self.rows_read(cursor)
+            while len(found) % PAGE == 0:
+                cursor.execute(statements.STATES, (*box, found[-1] if found else 0, PAGE))
+                found += [uid for uid, _, _ in cursor.fetchall()]
+            read = self.rows_read(cursor) - before
+        self.assertEqual(found, list(range(1, COUNT // 4 + COUNT * 10 + 1)))
+        self.assertLess(read, 2 * len(found))
 
     def rows_read(self, cursor: Any) -> int:
         """Return how many rows the transaction has read so far."""

@@ -261,9 +261,11 @@ class PostgresStore(MessageReader, MailboxWriter):
 
     async def changes(self, mailbox: MailboxRef, since: int, after_uid: int, limit: int) -> Sequence[MessageState]:
         """Return a page of changed messages; see the interface."""
-        rows = await self.pool.query(
-            sql.CHANGES, (mailbox.user_id, mailbox.id, since, after_uid, limit), repeatable=True
-        )
+        key = (mailbox.user_id, mailbox.id)
+        if since:
+            rows = await self.pool.query(sql.CHANGES, (*key, since, after_uid, limit), repeatable=True)
+        else:
+            rows = await self.pool.query(sql.STATES, (*key, after_uid, limit), repeatable=True)
         if not rows:
             raise Refused(Refusal.NO_SUCH_MAILBOX)
         return [] if rows[0][0] is None else self._states(rows)

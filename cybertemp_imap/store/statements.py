@@ -73,6 +73,8 @@ CHANGES = """
     ORDER BY m.uid LIMIT %s
 """
 
+STATES = "SELECT uid, flags, mod_seq FROM imap.states(%s, %s, %s, %s)"
+
 EXPUNGED_SINCE = """
     SELECT x.uid, b.forgotten_mod_seq > %s
     FROM imap.held b LEFT JOIN imap.expunged x ON x.mailbox_id = b.id AND x.mod_seq > %s
