@@ -90,7 +90,7 @@ class HeardAllTests(TestCase):
             self.assertEqual(missing, [])
 
     async def test_together(self) -> None:
-        """However many ask at a time, one statement serves them, and the next one those who ask meanwhile."""
+        """However many ask at a time, one statement serves the first and one all others; later, one serves all."""
         connection: Any = self.store._listener._connection
         asked: list[str] = []
         later: list[Deferred[bool]] = []
@@ -107,6 +107,8 @@ class HeardAllTests(TestCase):
         answers = await gatherResults([Deferred.fromCoroutine(self.store.heard_all()) for _ in range(100)])
         self.assertEqual(answers, [True] * 100)
         self.assertEqual((await gatherResults(later), len(asked)), ([True] * 100, 2))
+        answers = await gatherResults([Deferred.fromCoroutine(self.store.heard_all()) for _ in range(100)])
+        self.assertEqual((answers, len(asked)), ([True] * 100, 3))
 
     async def test_lost(self) -> None:
         """Where the connection is lost nothing is promised, until it is there again and everything was told."""
