@@ -7,6 +7,9 @@ A clock that is to strike every millisecond strikes late when something holds th
 client sees it: it includes what the system gave to other processes on the same core. Without that it is how long the
 reactor was held: by work, or by waiting for anything but a core. The processor time that the reactor's own thread used
 between two strikes is the part of it that is work.
+
+Waiting for the interpreter, which another thread has that waits for a core, is being held, too. So that it can be told
+from what is the reactor's own doing, another thread looks at what it does then (:mod:`bench.witness`).
 """
 
 from __future__ import annotations
@@ -22,6 +25,7 @@ from time import perf_counter, thread_time
 from typing import Any
 
 from bench import census
+from bench.witness import NOTABLE, Witness
 
 _PERIOD = 0.001
 
@@ -62,6 +66,8 @@ class Probe:
         self._used: list[float] = []
         self._collections: list[float] = []
         self._collecting = 0.0
+        self._longest: dict[str, Any] = {}
+        self._witness: Witness | None = None
         # Of the thread that makes this, which is the reactor's: nanoseconds run, nanoseconds waited for a core, slices.
         self._schedule = os.open("/proc/thread-self/schedstat", os.O_RDONLY)
         signal.signal(signal.SIGUSR1, lambda *_: reactor.callFromThread(self._begin))
@@ -70,7 +76,10 @@ class Probe:
     def _begin(self) -> None:
         self._pauses, self._used, self._held, self._collections = [], [], [], []
         gc.callbacks.append(self._collection)
+        self._longest = {"held": 0.0}
+        self._witness = Witness(lambda: perf_counter() - self._last - _PERIOD)
         self._last, self._last_used, self._last_delay = perf_counter(), thread_time(), self._delay()
+        self._witness.start()
         self._call = self._reactor.callLater(_PERIOD, self._strike)
 
     def _strike(self) -> None:
@@ -78,7 +87,12 @@ class Probe:
         pause = now - self._last - _PERIOD
         self._pauses.append(pause)
         self._used.append(used - self._last_used)
-        self._held.append(pause - (delay - self._last_delay))
+        held = pause - (delay - self._last_delay)
+        self._held.append(held)
+        if pause > NOTABLE and self._witness is not None:
+            seen = self._witness.take()
+            if held > self._longest["held"]:
+                self._longest = {"held": held, "pause": pause, "used": self._used[-1], "seen": seen}
         self._last, self._last_used, self._last_delay = now, used, delay
         self._call = self._reactor.callLater(_PERIOD, self._strike)
 
@@ -98,11 +112,14 @@ class Probe:
         self._call.cancel()
         self._call = None
         gc.callbacks.remove(self._collection)
+        if self._witness is not None:
+            self._witness.stop()
         measured = {
             "strikes": len(self._pauses),
             "pause": max(self._pauses, default=0.0),
             "used": max(self._used, default=0.0),
             "held": max(self._held, default=0.0),
+            "longest": self._longest,
             "collection": max(self._collections, default=0.0),
             "over_5ms": sum(pause > 0.005 for pause in self._pauses),
             "over_20ms": sum(pause > 0.020 for pause in self._pauses),

@@ -171,6 +171,8 @@ class Watched(Process):
                 "BENCH_PROBE": str(self._report),
                 "BENCH_REACTOR": self.reactor,
                 "IMAP_WORKERS": str(self.workers),
+                # What fails at other servers of this machine must not slow down who logs in here.
+                "IMAP_THROTTLE_FILE": str(self.folder / "logins"),
                 **_PLENTY,
             },
             self.folder,

@@ -26,8 +26,9 @@ import psycopg2
 from psycopg2.extras import register_uuid
 
 from bench import machine
-from bench.client import Client, Refused
+from bench.aside import Aside
 from bench.servers import ServerOver
+from bench.soak_newcomer import Newcomer
 from bench.soak_visitor import Account, Visitor
 from test.database_proxy import DatabaseProxy
 from test.locked import everything_locked
@@ -46,15 +47,15 @@ MANY_CONNECTIONS = 1000
 class Faults:
     """What can happen; each returns when PostgreSQL can be reached again."""
 
-    def __init__(self, postgres: MortalPostgres, proxy: DatabaseProxy, chance: random.Random) -> None:
+    def __init__(self, postgres: MortalPostgres, proxy: Aside, chance: random.Random) -> None:
         self._postgres = postgres
         self._proxy = proxy
         self._chance = chance
         self.kinds: dict[str, Callable[[], None]] = {
-            "connections cut": proxy.cut,
+            "connections cut": lambda: proxy.run(DatabaseProxy.cut),
             "back-ends terminated": self._terminate,
-            "way shut": lambda: self._during(proxy.shut, proxy.unshut),
-            "way stalled": lambda: self._during(proxy.stall, proxy.resume),
+            "way shut": lambda: self._way(DatabaseProxy.shut, DatabaseProxy.unshut),
+            "way stalled": lambda: self._way(DatabaseProxy.stall, DatabaseProxy.resume),
             "way slow": self._slow,
             "PostgreSQL frozen": lambda: self._during(postgres.freeze, postgres.thaw),
             "PostgreSQL killed": lambda: self._during(postgres.kill, postgres.start_again),
@@ -69,10 +70,13 @@ class Faults:
         time.sleep(self._chance.uniform(*ABSENCE))
         end()
 
+    def _way(self, begin: Callable[[DatabaseProxy], None], end: Callable[[DatabaseProxy], None]) -> None:
+        self._during(lambda: self._proxy.run(begin), lambda: self._proxy.run(end))
+
     def _slow(self) -> None:
-        self._proxy.delay = 0.1
+        self._proxy.run(setattr, "delay", 0.1)
         time.sleep(self._chance.uniform(*ABSENCE))
-        self._proxy.delay = 0.0
+        self._proxy.run(setattr, "delay", 0.0)
 
     def _terminate(self) -> None:
         self._postgres.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()")
@@ -84,11 +88,11 @@ class Faults:
     def _use_up(self) -> None:
         """Let other programs have all the connections."""
         taken: list[Any] = []
-        self._proxy.shut()
+        self._proxy.run(DatabaseProxy.shut)
         with suppress(psycopg2.OperationalError):
             while len(taken) < MANY_CONNECTIONS:
                 taken.append(psycopg2.connect(self._postgres.dsn))
-        self._proxy.unshut()
+        self._proxy.run(DatabaseProxy.unshut)
         time.sleep(self._chance.uniform(*ABSENCE))
         for connection in taken:
             connection.close()
@@ -103,20 +107,23 @@ class Soak:
         self.sessions = sessions
         self.stop = Event()
         self.failures: list[str] = []
-        self.happened: dict[str, list[dict[str, float]]] = {}
+        self.happened: dict[str, list[dict[str, Any]]] = {}
         self.sizes: list[tuple[float, int, int]] = []
         self._folder = folder
 
     def run(self, seconds: float, every: float) -> dict[str, Any]:
         """Run for so long, with a fault every so many seconds."""
         self.postgres.start()
-        proxy = DatabaseProxy(self.postgres.dsn)
-        server = ServerOver(self._folder, proxy.dsn)
+        proxy = Aside(DatabaseProxy, self.postgres.dsn)
+        server = ServerOver(self._folder, proxy.run(getattr, "dsn"))
+        asides = [proxy]
         try:
             server.start()
             accounts = [
                 Account.make(self.postgres.dsn, n) for n in range(max(1, self.sessions // SESSIONS_PER_ACCOUNT))
             ]
+            newcomer = Aside(Newcomer, server.address, accounts[0].email, accounts[0].token)
+            asides.append(newcomer)
             visitors = [
                 Visitor(server.address, accounts[n % len(accounts)], n, self.stop, self.failures)
                 for n in range(self.sessions)
@@ -124,7 +131,7 @@ class Soak:
             threads = [Thread(target=visitor.work, name=f"visitor {visitor.number}") for visitor in visitors]
             for thread in threads:
                 thread.start()
-            self._break(server, accounts[0], Faults(self.postgres, proxy, self.chance), seconds, every)
+            self._break(server, newcomer, Faults(self.postgres, proxy, self.chance), seconds, every)
             self.stop.set()
             for thread in threads:
                 thread.join()
@@ -133,10 +140,11 @@ class Soak:
         finally:
             self.stop.set()
             server.stop()
-            proxy.close()
+            for aside in asides:
+                aside.close()
             self.postgres.remove()
 
-    def _break(self, server: ServerOver, account: Account, faults: Faults, seconds: float, every: float) -> None:
+    def _break(self, server: ServerOver, newcomer: Aside, faults: Faults, seconds: float, every: float) -> None:
         end = time.monotonic() + seconds
         time.sleep(min(every, 5.0))
         while time.monotonic() < end and not self.failures:
@@ -145,23 +153,10 @@ class Soak:
             self.sizes.append((began, machine.memory(server.pid), machine.descriptors(server.pid)))
             server.watch()
             faults.kinds[kind]()
-            back = self._until_back(server, account)
+            back = newcomer.run(Newcomer.come, time.monotonic())
             time.sleep(max(0.5, began + every - time.monotonic()))
-            self.happened.setdefault(kind, []).append({"back": back, **server.watched()})
+            self.happened.setdefault(kind, []).append({**back, **server.watched()})
         self.sizes.append((time.monotonic(), machine.memory(server.pid), machine.descriptors(server.pid)))
-
-    def _until_back(self, server: ServerOver, account: Account) -> float:
-        """Return how long it takes until a new session can log in and change a mailbox."""
-        began = time.monotonic()
-        while True:
-            try:
-                with Client(server.address, 60) as client:
-                    client.run(f"LOGIN {account.email} {account.token}")
-                    client.run("SUBSCRIBE INBOX")
-                    return time.monotonic() - began
-            except (Refused, OSError):
-                if time.monotonic() - began > 60:
-                    raise
 
     # -- what must be true in the end ---------------------------------------------------------------------------------
 
@@ -200,9 +195,11 @@ class Soak:
             "faults": {kind: len(each) for kind, each in sorted(self.happened.items())},
             "back": {kind: _worst(each, "back") for kind, each in sorted(self.happened.items())},
             "back_worst": _worst(every, "back"),
+            "back_longest": self._longest(),
             "pause_worst": _worst(every, "pause"),
             "reactor_worst": _worst(every, "used"),
             "held_worst": _worst(every, "held"),
+            "held_longest": max((each["longest"] for each in every), key=lambda longest: longest["held"], default={}),
             "commands": dict(sum((visitor.done for visitor in visitors), Counter[str]())),
             "memory": {"early": early[1], "end": self.sizes[-1][1], "most": max(size[1] for size in self.sizes)},
             "descriptors": {"early": early[2], "end": self.sizes[-1][2], "most": max(size[2] for size in self.sizes)},
@@ -210,8 +207,17 @@ class Soak:
             "log_unhandled": log.count("Unhandled"),
         }
 
+    def _longest(self) -> dict[str, Any]:
+        """Return after what it took longest until everything worked again, and on what the time was spent."""
+        every = [(kind, each) for kind, happened in self.happened.items() for each in happened]
+        kind, longest = max(every, key=lambda each: float(each[1]["back"]), default=("", {}))
+        return {
+            "fault": kind,
+            **{name: longest.get(name) for name in ("back", "refused", "greeting", "login", "change")},
+        }
 
-def _worst(happened: list[dict[str, float]], name: str) -> float:
+
+def _worst(happened: list[dict[str, Any]], name: str) -> float:
     return round(max((each[name] for each in happened), default=0.0), 3)
 
 

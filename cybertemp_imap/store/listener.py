@@ -58,6 +58,8 @@ class Listener:
         self._told_pooled = False
         self.listening = False
         """Whether notifications are being heard at the moment."""
+        self.on_return: Callable[[], None] | None = None
+        """Is called whenever the connection has been made."""
         self._patience = Patience(reactor, TIMEOUT, self._silent)
         # Who asks and is not served by a statement that is under way.
         self._asking: list[Deferred[bool]] = []
@@ -127,6 +129,11 @@ class Listener:
         else:
             connection.abort()
 
+    def hurry(self) -> None:
+        """Try again now: somebody else has just reached the server."""
+        if self._retry is not None:
+            self._retry.reset(0)
+
     def _try(self, delay: float) -> None:
         if not self._stopped:
             wait = delay * random.uniform(0.5, 1.0)
@@ -155,6 +162,8 @@ class Listener:
                 "The connection that listens for changes leads through a pooler: unless that is in session mode, "
                 "set IMAP_LISTEN_DATABASE_URL to a connection string that leads to PostgreSQL itself."
             )
+        if self.on_return is not None:
+            self.on_return()
         # Whatever was notified before now was not heard.
         self._observer(None)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import random
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import psycopg2
@@ -86,6 +86,8 @@ class Pool:
         self._pause = FIRST_RETRY
         self._away = False
         self._stopped = False
+        self.on_return: Callable[[], None] | None = None
+        """Is called when there are connections again after there were none."""
         self.timeouts = 0
         """Statements that ran into the time-out."""
         self.refused = 0
@@ -196,6 +198,8 @@ class Pool:
         if self._away:
             self._away = False
             self._log.info("There are connections to {called} again", called=self._called)
+            if self.on_return is not None:
+                self.on_return()
         self._add(connection)
         self._mend()
 
@@ -213,6 +217,11 @@ class Pool:
     def _again(self) -> None:
         self._retry = None
         self._mend()
+
+    def hurry(self) -> None:
+        """Try again now: somebody else has just reached the server."""
+        if self._retry is not None:
+            self._retry.reset(0)
 
     def _add(self, connection: Connection) -> None:
         self._all.add(connection)

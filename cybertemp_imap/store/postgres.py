@@ -94,6 +94,8 @@ class PostgresStore(MessageReader, MailboxWriter):
         self._bans_elsewhere = bans_elsewhere
         self._observers: list[Observer] = []
         self._listener = Listener(watched(listen_dsn or dsn), reactor, self._tell, lambda: self.pool.backend_pids)
+        # Each waits between its attempts, and would learn by itself only later what the other knows.
+        self._listener.on_return, pool.on_return = pool.hurry, self._listener.hurry
         self._flags: dict[str, tuple[str, ...]] = {}
 
     async def start(self) -> None:
