@@ -119,7 +119,7 @@ class Probe:
             "pause": max(self._pauses, default=0.0),
             "used": max(self._used, default=0.0),
             "held": max(self._held, default=0.0),
-            "longest": self._longest,
+            "held_longest": self._longest,
             "collection": max(self._collections, default=0.0),
             "over_5ms": sum(pause > 0.005 for pause in self._pauses),
             "over_20ms": sum(pause > 0.020 for pause in self._pauses),

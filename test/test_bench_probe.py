@@ -40,7 +40,7 @@ class ProbeTests(SynchronousTestCase):
             report = Path(folder) / "report"
             root = Path(__file__).resolve().parents[1]
             subprocess.run([sys.executable, "-c", _PROGRAM, str(report)], check=True, cwd=root, timeout=self.timeout)
-            longest = json.loads(report.read_text())["longest"]
+            longest = json.loads(report.read_text())["held_longest"]
         self.assertGreater(longest["held"], 0.1)
         self.assertLess(longest["used"], longest["held"])
         seen = longest["seen"][0]
