@@ -199,7 +199,7 @@ class Soak:
             "pause_worst": _worst(every, "pause"),
             "reactor_worst": _worst(every, "used"),
             "held_worst": _worst(every, "held"),
-            "held_longest": max((each["held_longest"] for each in every), key=lambda longest: longest["held"], default={}),
+            "held_longest": max((each["held_longest"] for each in every), key=lambda each: each["held"], default={}),
             "commands": dict(sum((visitor.done for visitor in visitors), Counter[str]())),
             "memory": {"early": early[1], "end": self.sizes[-1][1], "most": max(size[1] for size in self.sizes)},
             "descriptors": {"early": early[2], "end": self.sizes[-1][2], "most": max(size[2] for size in self.sizes)},
