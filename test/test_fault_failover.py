@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import psycopg2
@@ -14,12 +15,12 @@ from twisted.internet.threads import deferToThread
 from cybertemp_imap.store.pool import Pool
 from test.clients.case import in_thread
 from test.database_proxy import DatabaseProxy
-from test.fault_case import FaultTestCase
+from test.fault_case import ADDRESS, FaultTestCase
 from test.standby import Standby, allow_standbys
 
 
-class FailoverTests(FaultTestCase):
-    """A primary dies, and the standby is promoted."""
+class TwoServersTestCase(FaultTestCase):
+    """A primary, a standby that has all that was answered OK, and a connection string that names both."""
 
     options = {"acquire_timeout": 60.0}  # noqa: RUF012 - read only
 
@@ -55,6 +56,10 @@ class FailoverTests(FaultTestCase):
         self.postgres.execute("ALTER SYSTEM RESET synchronous_standby_names")
         self.postgres.execute("SELECT pg_reload_conf()")
 
+
+class FailoverTests(TwoServersTestCase):
+    """A primary dies, and the standby is promoted."""
+
     @in_thread
     def test_killed(self) -> None:
         """Sessions go on at the other server, where everything is that was answered OK."""
@@ -84,6 +89,60 @@ class FailoverTests(FaultTestCase):
         self.assertEqual(self.append(session, "two").status, "OK")
         self.assertEqual(self.subjects("Drafts"), ["one", "two"])
         self.proxy.resume()
+
+
+class SwitchoverTests(TwoServersTestCase):
+    """A primary is made read-only and left running, with all connections to it, and the standby is promoted."""
+
+    options = {"acquire_timeout": 60.0, "poll_interval": 3600.0}  # noqa: RUF012 - read only
+
+    @in_thread
+    def test_idling(self) -> None:
+        """Who idles is told of what comes at the new primary, though no connection has ended and nobody asks."""
+        session = self.session(ADDRESS)
+        session.idle()
+        self.switch()
+        while len(session.messages) < 1:
+            session.hear()
+        session.done()
+
+    @in_thread
+    def test_reading(self) -> None:
+        """What sessions read is of the new primary too, once the listening connection has noticed."""
+        session = self.session(ADDRESS)
+        while not self.is_settled():
+            session.ok(f"STATUS {ADDRESS} (MESSAGES)")
+        self.switch()
+        while "1" not in str(self.eventually(session, f"STATUS {ADDRESS} (MESSAGES)").responses[0].raw):
+            time.sleep(0.05)
+
+    def is_settled(self) -> bool:
+        """Tell whether looking at the mailbox changes nothing any more: then the old server answers it, too."""
+        connection = psycopg2.connect(self.direct)
+        with connection, connection.cursor() as cursor:
+            cursor.execute("SELECT settle_xid = 0 FROM imap.mailbox WHERE owner = %s", (ADDRESS,))
+            (settled,) = cursor.fetchone()
+        connection.close()
+        return bool(settled)
+
+    def switch(self) -> None:
+        """Have the second server take over, and deliver a message there."""
+        self._alone()
+        self.addCleanup(self._writable)
+        self.postgres.execute("ALTER SYSTEM SET default_transaction_read_only = on")
+        self.postgres.execute("SELECT pg_reload_conf()")
+        self.standby.promote()
+        first, self.direct = self.direct, self.standby.dsn_like(self.direct)
+        self.addCleanup(setattr, self, "direct", first)
+        self.deliver_here("at the new one")
+
+    def _writable(self) -> None:
+        """Leave the first server as it was found."""
+        connection = psycopg2.connect(self.proxy.dsn, options="-c default_transaction_read_only=off")
+        connection.autocommit = True
+        connection.cursor().execute("ALTER SYSTEM RESET default_transaction_read_only")
+        connection.cursor().execute("SELECT pg_reload_conf()")
+        connection.close()
 
 
 class ConnectionTests(FaultTestCase):

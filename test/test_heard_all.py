@@ -91,6 +91,7 @@ class HeardAllTests(TestCase):
 
     async def test_together(self) -> None:
         """However many ask at a time, one statement serves the first and one all others; later, one serves all."""
+        self.store._listener._clock.stop()
         connection: Any = self.store._listener._connection
         asked: list[str] = []
         later: list[Deferred[bool]] = []

@@ -36,7 +36,7 @@ UNBOUND = {
     "SYSTEM": "tells which database it is",
     "WRITTEN": "tells how far the database's log is",
     "REPLAYED": "comes before statements that are bound",
-    "NOTHING": "has no rows: that it is answered tells that all notifications from before have come",
+    "TAKES_CHANGES": "asks the server about itself",
     "LISTEN": "numbers of mailboxes, looked at for those who have them open",
 }
 """Statements that are not, and why."""

@@ -7,7 +7,10 @@ PostgreSQL signals those who listen before it answers the COMMIT that notifies, 
 notifications that there are for it before it says that a statement has ended. So when the answer to any statement on
 this connection has come, everything has been heard that was committed before the statement was sent. That is asked for
 by :meth:`Listener.heard_all`, by one statement for all who ask in the same turn of the reactor, or while another one is
-under way.
+under way, and every few seconds in any case.
+
+The same statement asks whether the server takes changes. One that does no more has handed over to another, whose
+changes are not heard here, though this connection may stay for ever.
 """
 
 from __future__ import annotations
@@ -19,6 +22,7 @@ from typing import Any
 import psycopg2
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.error import ConnectionDone
+from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -30,6 +34,9 @@ from cybertemp_imap.store.pool import FIRST_RETRY, LONGEST_RETRY
 
 TIMEOUT = 10.0
 """Seconds that LISTEN, or an answer to who asks whether all was heard, may take."""
+
+ASK_INTERVAL = 5.0
+"""Seconds between two times of asking the server whether it takes changes still, where no session has it asked."""
 
 EVERYWHERE = "bans"
 """The payload that concerns every mailbox; any other is a word and numbers of mailboxes."""
@@ -46,12 +53,29 @@ class Listener:
 
     _log = Logger()
 
-    def __init__(self, dsn: str, reactor: Any, observer: Observer, ignored_pids: Callable[[], Collection[int]]) -> None:
-        """``ignored_pids`` gives the back-ends of this process, whose own changes it knows of."""
+    def __init__(
+        self,
+        dsn: str,
+        reactor: Any,
+        observer: Observer,
+        ignored_pids: Callable[[], Collection[int]],
+        moved: Callable[[], None],
+    ) -> None:
+        """``ignored_pids`` gives the back-ends of this process, whose own changes it knows of.
+
+        ``moved`` is called, before the observer, when there is a new connection because the one before was to a server
+        that has ceased to take changes.
+        """
         self._dialer = Dialer(dsn, TIMEOUT, reactor)
         self._reactor = reactor
         self._observer = observer
         self._ignored_pids = ignored_pids
+        self._moved = moved
+        self._moving = False
+        # A role may be for reading only: what its first connection says is not held against the server.
+        self._takes_changes = False
+        self._clock = LoopingCall(lambda: Deferred.fromCoroutine(self.heard_all()))
+        self._clock.clock = reactor
         self._connection: Connection | None = None
         self._retry: Any = None
         self._stopped = False
@@ -71,6 +95,7 @@ class Listener:
         """Begin to listen, in the background."""
         self._stopped = False
         self._try(0)
+        self._clock.start(ASK_INTERVAL, now=False)
 
     def stop(self) -> None:
         """Stop listening."""
@@ -78,6 +103,8 @@ class Listener:
         if self._retry is not None:
             self._retry.cancel()
             self._retry = None
+        if self._clock.running:
+            self._clock.stop()
         self._dialer.stop()
         self._patience.stop()
         self._close()
@@ -110,17 +137,26 @@ class Listener:
     def _ask(self, connection: Connection) -> None:
         served, self._asking = self._asking, []
         self._patience.begin(connection)
-        connection.query(sql.NOTHING).addBoth(self._answered, connection, served)
+        connection.query(sql.TAKES_CHANGES).addBoth(self._answered, connection, served)
 
     def _answered(self, answer: Any, connection: Connection, served: list[Deferred[bool]]) -> None:
-        heard = not isinstance(answer, Failure) and self._connection is connection
-        if self._connection is connection and connection.dead:
+        heard = not isinstance(answer, Failure) and self._connection is connection and self._may_stay(answer)
+        if self._connection is connection and (connection.dead or self._moving):
             self._lost(connection)
         elif self._asking and self._connection is connection and self._turn is None:
             # Before those are told who may have much to do.
             self._ask(connection)
         for each in served:
             each.callback(heard)
+
+    def _may_stay(self, answer: Any) -> bool:
+        """Take note of what a server says of whether it takes changes; False: it has ceased to."""
+        takes_changes = answer == [("off",)]
+        if self._takes_changes and not takes_changes and not self._moving:
+            self._log.warn("The server that is listened to takes no changes any more; looking for the one that does")
+            self._moving = True
+        self._takes_changes = self._takes_changes or takes_changes
+        return takes_changes or not self._takes_changes
 
     def _silent(self, connection: Connection) -> None:
         """There is no answer on the connection: it is made anew."""
@@ -162,6 +198,9 @@ class Listener:
                 "The connection that listens for changes leads through a pooler: unless that is in session mode, "
                 "set IMAP_LISTEN_DATABASE_URL to a connection string that leads to PostgreSQL itself."
             )
+        if self._moving:
+            self._moving = False
+            self._moved()
         if self.on_return is not None:
             self.on_return()
         # Whatever was notified before now was not heard.
@@ -172,14 +211,14 @@ class Listener:
         timer = self._reactor.callLater(TIMEOUT, connection.abort)
         try:
             connection.on_notification = self._heard
-            await connection.query(sql.LISTEN)
+            answer = await connection.query(sql.LISTEN)
         except (psycopg2.Error, ConnectionDone, CancelledError) as error:
             self._close()
             raise StoreUnavailable("PostgreSQL cannot be listened to.") from error
         finally:
             if timer.active():
                 timer.cancel()
-        if connection.dead:
+        if connection.dead or not self._may_stay(answer):
             self._close()
             raise StoreUnavailable("PostgreSQL cannot be listened to.")
 

@@ -80,6 +80,7 @@ class Pool:
         self._reactor = reactor
         self._free: list[Connection] = []
         self._all: set[Connection] = set()
+        self._outdated: set[Connection] = set()
         self._opening = 0
         self._waiting: deque[Deferred[Connection]] = deque()
         self._retry: Any = None
@@ -139,9 +140,17 @@ class Pool:
         while self._waiting:
             self._waiting.popleft().errback(StoreUnavailable("The pool is closed."))
         self._free.clear()
+        self._outdated.clear()
         for connection in list(self._all):
             self._all.discard(connection)
             connection.abort()
+
+    def renew(self) -> None:
+        """Have all that is run from now on run on new connections: there is another server, perhaps."""
+        self._outdated |= self._all
+        free, self._free = self._free, []
+        for connection in free:
+            self._replace(connection)
 
     async def query(self, sql: str, parameters: Sequence[object] = (), *, repeatable: bool = False) -> list[Row]:
         """Run one statement and return its rows.
@@ -236,6 +245,7 @@ class Pool:
 
     def _replace(self, connection: Connection) -> None:
         self._all.discard(connection)
+        self._outdated.discard(connection)
         connection.abort()
         if not self._all and not self._away:
             self._away = True
@@ -274,7 +284,7 @@ class Pool:
     def _release(self, connection: Connection) -> None:
         if connection not in self._all:
             return
-        if connection.dead:
+        if connection.dead or connection in self._outdated:
             self._replace(connection)
         elif self._waiting:
             self._waiting.popleft().callback(connection)

@@ -93,7 +93,9 @@ class PostgresStore(MessageReader, MailboxWriter):
         MailboxWriter.__init__(self, folder_quota, address_quota)
         self._bans_elsewhere = bans_elsewhere
         self._observers: list[Observer] = []
-        self._listener = Listener(watched(listen_dsn or dsn), reactor, self._tell, lambda: self.pool.backend_pids)
+        self._listener = Listener(
+            watched(listen_dsn or dsn), reactor, self._tell, lambda: self.pool.backend_pids, self.pool.renew
+        )
         # Each waits between its attempts, and would learn by itself only later what the other knows.
         self._listener.on_return, pool.on_return = pool.hurry, self._listener.hurry
         self._flags: dict[str, tuple[str, ...]] = {}

@@ -240,7 +240,11 @@ COPY = "SELECT uid, new_uid FROM imap.copy(%s, %s, %s::bigint[], %s, %s::uuid[])
 
 MOVE = "SELECT uid, new_uid FROM imap.move(%s, %s, %s::bigint[], %s)"
 
-LISTEN = "LISTEN cybertemp_imap"
+# The same answer as that of TAKES_CHANGES.
+LISTEN = "LISTEN cybertemp_imap; SHOW transaction_read_only"
+
+# That it is answered tells that all notifications from before have come.
+TAKES_CHANGES = "SHOW transaction_read_only"
 
 # -- replicas ---------------------------------------------------------------------------------------------------------
 
@@ -254,7 +258,6 @@ WRITTEN = "SELECT pg_current_wal_insert_lsn()::text"
 
 # Comes before what is read.
 REPLAYED = "SELECT imap.require_replayed(%s::pg_lsn); "
-NOTHING = "SELECT"
 
 # -- mail from elsewhere ----------------------------------------------------------------------------------------------
 
