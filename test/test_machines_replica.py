@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 
 import psycopg2
 import psycopg2.extras
-from psycopg2.extensions import parse_dsn
+from psycopg2.extensions import make_dsn, parse_dsn
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
@@ -336,6 +336,9 @@ class DoctorTests(DoctorCase):
             time.sleep(0.05)
         self.assertIn("is a primary", self.said(self.dsn)[1])
         self.assertIn("not a copy", self.said(self.primary.create())[1])
+        isolated = make_dsn(self.standby.dsn_like(self.dsn), options="-c default_transaction_isolation=serializable")
+        self.assertIn("default_transaction_isolation is serializable", self.said(isolated)[1])
+        self.assertIn("set it to read committed", self.said(isolated)[1])
         self.assertIn("host and port in IMAP_REPLICA_URL", self.said("host=127.0.0.1 port=9 dbname=mail")[1])
 
 

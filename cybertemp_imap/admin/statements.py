@@ -147,7 +147,7 @@ PROCESS = "SELECT pg_backend_pid()"
 
 # A replica that has replayed all that it has got is not behind, however long ago that was.
 REPLICA = """
-    SELECT pg_is_in_recovery(),
+    SELECT pg_is_in_recovery(), current_setting('default_transaction_isolation'),
            CASE WHEN pg_last_wal_receive_lsn() = pg_last_wal_replay_lsn() THEN 0
                 ELSE coalesce(extract(epoch FROM now() - pg_last_xact_replay_timestamp()), 0) END::float
 """
