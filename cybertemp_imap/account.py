@@ -24,7 +24,7 @@ from cybertemp_imap.reach import Key, Reach
 from cybertemp_imap.rules.addresses import canonical, spellings
 from cybertemp_imap.shared import SharedMailbox
 from cybertemp_imap.shared_mailboxes import SharedMailboxes
-from cybertemp_imap.store.interface import Store
+from cybertemp_imap.store.interface import MailboxReads, Store
 from cybertemp_imap.store.values import MailboxRef, NewMessage, StatusCounts
 from cybertemp_imap.watch import SessionWatch
 
@@ -98,13 +98,17 @@ class Account:
         """The store behind it."""
         return self._mailboxes.store
 
+    def _reads(self, *, only: bool = False) -> MailboxReads:
+        """Return what is asked for a command that reads; ``only``: its mailbox is opened for reading only."""
+        return self.store.reading() if only or self.identity.limits.read_only else self.store
+
     # -- for our own commands -----------------------------------------------------------------------------------------
 
     async def listings(self) -> list[Listing]:
         """Return every name that LIST can show, INBOX first; also those above mailboxes and subscriptions."""
-        user = self.identity.user_id
-        entries = [e for e in await self.store.list_mailboxes(user) if self.reach.holds((e.owner, e.folder))]
-        self._subscriptions = await self._subscriptions_within_reach()
+        user, reads = self.identity.user_id, self._reads()
+        entries = [e for e in await reads.list_mailboxes(user) if self.reach.holds((e.owner, e.folder))]
+        self._subscriptions = self._within_reach(await reads.subscriptions(user))
         special = {name_of(entry.owner, entry.folder): entry.special_use for entry in entries}
         told = {name for name, said in self._subscriptions.items() if said}
         with_children = set(parents_of(special))
@@ -119,20 +123,21 @@ class Account:
             for name in sorted({*special, *told, *parents_of([*special, *told])}, key=lambda n: (n != INBOX, n))
         ]
 
-    async def find(self, name: str) -> MailboxRef:
+    async def find(self, name: str, reads: MailboxReads | None = None) -> MailboxRef:
         """Find a mailbox by its name; raises NO_SUCH_MAILBOX, alike for what is another person's."""
         key = self.reach.key(name)
-        ref = await self._find(key)
+        ref = await self._find(key, reads)
         if ref is None:
             raise Refused(Refusal.NO_SUCH_MAILBOX)
         return ref
 
-    async def _find(self, key: Key) -> MailboxRef | None:
+    async def _find(self, key: Key, reads: MailboxReads | None = None) -> MailboxRef | None:
+        reads = reads or self._reads()
         if self.reach.has_view(key):
-            return await self.store.limited_inbox(self.identity.user_id, self.identity.token_id)
+            return await reads.limited_inbox(self.identity.user_id, self.identity.token_id)
         # An address is kept with its domain in A-labels, whichever way it was written when it was created.
         for owner in spellings(key[0]):
-            found = await self.store.find_mailbox(self.identity.user_id, owner, key[1])
+            found = await reads.find_mailbox(self.identity.user_id, owner, key[1])
             if found is not None:
                 return found
         return None
@@ -142,12 +147,12 @@ class Account:
         key = self.reach.key(name)
         return None if self.reach.has_view(key) else await self._mailboxes.named((self.identity.user_id, *key))
 
-    async def _found(self, name: str) -> SharedMailbox:
+    async def _found(self, name: str, reads: MailboxReads | None = None) -> SharedMailbox:
         """Look a mailbox up; raises NO_SUCH_MAILBOX. What it is called is remembered."""
         key = self.reach.key(name)
         if self.reach.has_view(key):
-            return self._mailboxes.get(await self.find(name))
-        return await self._mailboxes.find((self.identity.user_id, *key), self.find(name))
+            return self._mailboxes.get(await self.find(name, reads))
+        return await self._mailboxes.find((self.identity.user_id, *key), self.find(name, reads))
 
     async def exists(self, name: str) -> bool:
         """Tell whether there is a mailbox of this name."""
@@ -257,7 +262,7 @@ class Account:
         """Open a mailbox by its name, up to date; a token that changes nothing has it for reading only."""
         known = await self._known(name)
         mailbox = await Mailbox.open(
-            known or await self._found(name),
+            known or await self._found(name, self._reads(only=read_only)),
             read_only=read_only or self.reach.limits.read_only,
             takes_messages=not self.reach.has_view(self.reach.key(name)),
             tells_recent=tells_recent,
@@ -268,18 +273,20 @@ class Account:
             mailbox.end(self._over)
         return mailbox
 
-    async def status(self, mailbox: MailboxRef, *, with_size: bool) -> StatusCounts:
-        """Count what is in a mailbox, up to date; raises NO_SUCH_MAILBOX when it has gone."""
-        counts = await self.store.status(mailbox, with_size)
+    async def status(self, name: str, *, with_size: bool) -> tuple[MailboxRef, StatusCounts]:
+        """Find a mailbox and count what is in it, up to date; raises NO_SUCH_MAILBOX."""
+        reads = self._reads()
+        ref = await self.find(name, reads)
+        counts = await reads.status(ref, with_size)
         if counts is None:
             raise Refused(Refusal.NO_SUCH_MAILBOX)
-        return counts
+        return ref, counts
 
     async def set_subscribed(self, name: str, subscribed: bool) -> None:
         """Keep a subscription. Subscribing needs the mailbox to exist; a name that is gone can be unsubscribed."""
         self.reach.check_change()
         name = self.reach.canonical(name)
-        if subscribed or name not in await self._subscriptions_within_reach():
+        if subscribed or name not in self._within_reach(await self.store.subscriptions(self.identity.user_id)):
             await self.find(name)
         if self.reach.limited and name == INBOX:
             # What is kept of this name is about the account's INBOX; that of the token is always subscribed.
@@ -289,8 +296,7 @@ class Account:
         await self.store.set_subscribed(self.identity.user_id, name, subscribed)
         self._subscriptions[name] = subscribed
 
-    async def _subscriptions_within_reach(self) -> dict[str, bool]:
-        said = await self.store.subscriptions(self.identity.user_id)
+    def _within_reach(self, said: dict[str, bool]) -> dict[str, bool]:
         if not self.reach.limited:
             return said
         return {name: value for name, value in said.items() if name != INBOX and self.reach.includes(name)}

@@ -56,7 +56,8 @@ class Settings:
     database_url: str | None = _setting("DATABASE_URL", forms.connection_string, secret=True)
     #: The same for the connection that listens for changes, where that one leads to a pooler in transaction mode.
     listen_database_url: str | None = _setting("IMAP_LISTEN_DATABASE_URL", forms.connection_string, secret=True)
-    #: That of a replica, from which messages are read where it has what sessions were told.
+    #: That of a replica, from which messages are read where it has what sessions were told, and by sessions that change
+    #: nothing all else as well.
     replica_url: str | None = _setting("IMAP_REPLICA_URL", forms.connection_string, secret=True)
     supabase_url: str | None = _setting("SUPABASE_URL", project_url, option="supabase-url")
     supabase_key: str | None = _setting("SUPABASE_SERVICE_KEY SUPABASE_KEY", service_key, secret=True)

@@ -57,7 +57,7 @@ class Mailbox:
         self._attributes = tuple(attributes)
         self._listeners: list[Any] = []
         self._recent_claimed = 1
-        self.view = View(shared.messages)
+        self.view = View(shared.messages, read_only=read_only)
         shared.views.add(self.view)
 
     @classmethod
@@ -75,7 +75,7 @@ class Mailbox:
         Its recent messages are this session's unless it is read-only (RFC 3501 2.3.2).
         """
         if not current:
-            await shared.refresh()
+            await shared.refresh(reading=read_only)
         mailbox = cls(shared, read_only=read_only, takes_messages=takes_messages, tells_recent=tells_recent)
         await mailbox._claim_recent()
         mailbox.view.report(expunge=True)

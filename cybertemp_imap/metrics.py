@@ -110,6 +110,10 @@ class ServerCollector(Collector):
             Counter(PREFIX + "message_reads", "Statements that read of messages, by where.", labels=["source"]),
             {(source,): number for source, number in store.reads.items()},
         )
+        yield _labelled(
+            Counter(PREFIX + "mailbox_reads", "Statements of sessions that only read, by where.", labels=["source"]),
+            {(source,): number for source, number in store.looks.items()},
+        )
         if store.replica is not None:
             connected = store.replica.pool.connected
             yield Gauge(PREFIX + "replica_connected", "Connections to the replica that are open.", connected)

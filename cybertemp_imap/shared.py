@@ -15,7 +15,7 @@ from cybertemp_imap.kept.content import Content, Keep
 from cybertemp_imap.looks import Later
 from cybertemp_imap.messages import Messages, States
 from cybertemp_imap.rules.flags import combine
-from cybertemp_imap.store.interface import Store
+from cybertemp_imap.store.interface import MailboxReads, Store
 from cybertemp_imap.store.values import Called, FlagChange, MailboxHead, MailboxRef, MessageState, NewMessage
 from cybertemp_imap.storing import FlagStores
 from cybertemp_imap.trust import Trust
@@ -83,10 +83,11 @@ class SharedMailbox:
         if not await self.current():
             await self.refresh()
 
-    async def refresh(self) -> None:
+    async def refresh(self, *, reading: bool = False) -> None:
         """Take in all that was committed before the call; raises NO_SUCH_MAILBOX when the mailbox is gone.
 
-        Calls that wait for each other share the work: a refresh that began after the call serves it.
+        Calls that wait for each other share the work: a refresh that began after the call serves it. ``reading``: for a
+        session that changes nothing, which has its own way to the store while no news are expected.
         """
         if self._waiting is not None:
             served: Deferred[None] = Deferred()
@@ -95,7 +96,7 @@ class SharedMailbox:
             return
         self._waiting = []
         try:
-            await self._refresh()
+            await self._refresh(reading and not self.trust.expects_news)
         finally:
             waiting, self._waiting = self._waiting, None
             if waiting:
@@ -105,7 +106,7 @@ class SharedMailbox:
         """Refresh for those who called meanwhile, all of them with one refresh, until nobody has."""
         while waiting:
             self._waiting = []
-            (outcome,) = await Deferred.fromCoroutine(self._refresh()).addBoth(lambda result: (result,))
+            (outcome,) = await Deferred.fromCoroutine(self._refresh(False)).addBoth(lambda result: (result,))
             # From here and not from each other, as a lock would: hints can be more than the stack is deep.
             for served in waiting:
                 served.callback(outcome)
@@ -118,14 +119,15 @@ class SharedMailbox:
         """
         return self.trust.heard and not self.gone and self.store.listening
 
-    async def _refresh(self) -> None:
+    async def _refresh(self, reading: bool) -> None:
         begun = self.trust.begin()
-        head = await self._take_in_changes()
+        # What is asked now knows what was hinted before; what had been asked for something else already might not.
+        head = await self._take_in_changes(self.store.reading() if reading else self.store)
         self.trust.end(begun, head.settled)
 
-    async def _take_in_changes(self) -> MailboxHead:
+    async def _take_in_changes(self, reads: MailboxReads) -> MailboxHead:
         self._expunged_meanwhile.clear()
-        head = await self.store.refresh(self.ref)
+        head = await reads.refresh(self.ref)
         if head is None:
             self._lose()
         since = self.messages.mod_seq
@@ -135,7 +137,7 @@ class SharedMailbox:
                 self.head = head
             return head
         try:
-            states, gone = await self._read(since)
+            states, gone = await self._read(reads, since)
         except Refused:
             # The user has lost the mailbox since: what cannot be read is not what there is.
             self._lose()
@@ -155,13 +157,13 @@ class SharedMailbox:
         self._tell()
         return head
 
-    async def _read(self, since: int) -> tuple[States, Sequence[int]]:
+    async def _read(self, reads: MailboxReads, since: int) -> tuple[States, Sequence[int]]:
         """Read what has changed since a mod-sequence, and which UIDs are gone."""
-        states = await self._changes(since)
-        gone = await self.store.expunged_since(self.ref, since) if since else ()
+        states = await self._changes(reads, since)
+        gone = await reads.expunged_since(self.ref, since) if since else ()
         if gone is None:
             # It is not remembered that far back: what is not there is gone.
-            states = await self._changes(0)
+            states = await self._changes(reads, 0)
             present = {state.uid for state in states}
             gone = [uid for uid in self.messages.uids if uid not in present]
         return states, gone
@@ -203,16 +205,16 @@ class SharedMailbox:
         elif views and heard is not None:
             self._told(heard)
 
-    async def look(self) -> None:
-        """Refresh because of a hint; a store that is away gives another hint when it is back."""
+    async def look(self, *, reading: bool = False) -> None:
+        """Refresh because of a hint, or by the clock; a store that is away gives another hint when it is back."""
         with contextlib.suppress(Refused, StoreUnavailable):
-            await self.refresh()
+            await self.refresh(reading=reading)
 
-    async def _changes(self, since: int) -> States:
+    async def _changes(self, reads: MailboxReads, since: int) -> States:
         states = States()
         after = 0
         while True:
-            page = await self.store.changes(self.ref, since, after, PAGE)
+            page = await reads.changes(self.ref, since, after, PAGE)
             states.extend(page)
             if len(page) < PAGE:
                 return states
@@ -331,7 +333,8 @@ class SharedMailbox:
         r"""Return the first UID that no session has been told as ``\Recent``, and claim what is there if asked to."""
         uid_next = self.head.uid_next
         if self._recent_claimed < uid_next:
-            first = await self.store.claim_recent(self.ref, claim=claim)
+            reads = self.store if claim else self.store.reading()
+            first = await reads.claim_recent(self.ref, claim=claim)
             self._recent_claimed = max(self._recent_claimed, uid_next if claim else first)
             return first
         return self._recent_claimed

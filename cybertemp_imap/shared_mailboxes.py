@@ -160,7 +160,8 @@ class SharedMailboxes:
         """Look at all that open sessions see, one mailbox after another, so that nobody has to wait for it."""
         for shared in list(self._open.values()):
             if shared.views:
-                await shared.look()
+                # What was hinted is looked at anyway, and mostly something to be taken in, which only the store does.
+                await shared.look(reading=all(view.read_only for view in shared.views))
 
     async def leave_gone(self) -> None:
         """Have sessions told whose mailbox was gone already when they last could have found out, or left it."""

@@ -62,6 +62,11 @@ class Trust:
         return self._seen == self.hints and self._settled and self.hinted
 
     @property
+    def expects_news(self) -> bool:
+        """Whether there probably is what the last refresh did not take in."""
+        return self._seen >= 0 and not self.heard
+
+    @property
     def holds(self) -> bool:
         """Whether there was nothing new, as far as hints have come."""
         known = self._known

@@ -67,12 +67,15 @@ class View:
         "_recent_told",
         "on_gone",
         "on_news",
+        "read_only",
         "recent",
         "told_mod_seq",
         "uids",
     )
 
-    def __init__(self, messages: Messages) -> None:
+    def __init__(self, messages: Messages, *, read_only: bool = False) -> None:
+        """``read_only``: the session changes nothing."""
+        self.read_only = read_only
         self._messages = messages
         self.uids: Sequence[int] = messages.uids
         self.recent = Recent()

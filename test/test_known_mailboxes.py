@@ -64,6 +64,15 @@ class TrustTests(SynchronousTestCase):
         self.refreshed().begin()
         self.assertFalse(self.trust.holds)
 
+    def test_news(self) -> None:
+        """Something is to be taken in, probably, after a hint; at first, and in a mailbox that is as it was, not."""
+        self.assertFalse(self.trust.expects_news)
+        self.assertFalse(self.refreshed().expects_news)
+        self.trust.hint()
+        self.assertTrue(self.trust.expects_news)
+        self.assertTrue(self.refreshed(settled=False).expects_news)
+        self.assertFalse(self.refreshed().expects_news)
+
     def test_time(self) -> None:
         """It ends with time."""
         self.refreshed()

@@ -281,7 +281,7 @@ def _labels_by_sample() -> dict[str, set[str]]:
     wire.factory.session_log.counts.command("NOOP", "OK", 0.0)
     pool = mock.Mock(usage=mock.Mock(size=1, connected=1, busy=0, waiting=0), timeouts=0, refused=0)
     reads = {"primary": 0, "replica": 0}
-    store = mock.Mock(pool=pool, listener_up=1, bans_age=1.0, reads=reads, replica=mock.Mock(pool=pool))
+    store = mock.Mock(pool=pool, listener_up=1, bans_age=1.0, reads=reads, looks=reads, replica=mock.Mock(pool=pool))
     vitals = Vitals(wire.factory, store, wire.mailboxes, mock.Mock(age=1.0), wire.clock)
     found: dict[str, set[str]] = {}
     for family in metrics.registry(vitals).collect():

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from cybertemp_imap.looks import LOOKERS
+from cybertemp_imap.mailbox import Mailbox
 from cybertemp_imap.messages import Messages
 from cybertemp_imap.shared import SharedMailbox
 from cybertemp_imap.shared_mailboxes import SharedMailboxes
@@ -105,3 +108,81 @@ class HintTests(SynchronousTestCase):
         self.shared[-1].views.discard(self.views[-1])
         self.end_all()
         self.assertNotIn(COUNT, self.store.order)
+
+
+class RoutedStore(MemoryStore):
+    """A store that notes for which kind of session it is refreshed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.route: list[str] = []
+
+    async def refresh(self, mailbox: MailboxRef) -> MailboxHead | None:
+        """Note that it was asked itself."""
+        self.route.append("store")
+        return await super().refresh(mailbox)
+
+    def reading(self) -> MemoryStore:
+        """Return what notes that it was asked in the store's place."""
+        return OnlyRead(self)
+
+
+class OnlyRead(MemoryStore):
+    """What is asked for sessions that change nothing."""
+
+    def __init__(self, store: RoutedStore) -> None:
+        self._routed = store
+
+    def __getattr__(self, name: str) -> Any:
+        """Have what the store has."""
+        return getattr(self._routed, name)
+
+    async def refresh(self, mailbox: MailboxRef) -> MailboxHead | None:
+        """Note that it was asked."""
+        self._routed.route.append("reading")
+        return await MemoryStore.refresh(self._routed, mailbox)
+
+
+class RouteTests(SynchronousTestCase):
+    """What is asked for a mailbox that only sessions have open which change nothing."""
+
+    def setUp(self) -> None:
+        """Have one open."""
+        self.store = RoutedStore()
+        user = self.store.add_user("me@example.com")
+        self.store.add_address(user, MINE)
+        ref = self.successResultOf(Deferred.fromCoroutine(self.store.find_mailbox(user, MINE, "INBOX")))
+        assert ref is not None
+        self.mailboxes = SharedMailboxes(self.store)
+        self.shared = self.mailboxes.get(ref)
+        self.opened = [self.open(read_only=True)]
+        self.store.route.clear()
+
+    def open(self, *, read_only: bool) -> Mailbox:
+        """Open it as a session does."""
+        opening = Mailbox.open(self.shared, read_only=read_only)
+        return self.successResultOf(Deferred.fromCoroutine(opening))
+
+    def poll(self) -> list[str]:
+        """Look by the clock, and return what was asked."""
+        self.store.route.clear()
+        self.successResultOf(Deferred.fromCoroutine(self.mailboxes.poll()))
+        return self.store.route
+
+    def test_poll(self) -> None:
+        """Looking by the clock is reading, unless a session has it open that changes something."""
+        self.assertEqual(self.poll(), ["reading"])
+        self.opened.append(self.open(read_only=False))
+        self.assertEqual(self.poll(), ["store"])
+
+    def test_hint(self) -> None:
+        """After a hint there is something that only the store takes in, whoever looks."""
+        self.mailboxes.changed([self.shared.ref.id])
+        self.assertEqual(self.store.route, ["store"])
+        self.shared.trust.hint()
+        self.store.route.clear()
+        self.open(read_only=True)
+        self.assertEqual(self.store.route, ["store"])
+        self.store.route.clear()
+        self.open(read_only=True)
+        self.assertEqual(self.store.route, ["reading"])

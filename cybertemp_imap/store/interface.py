@@ -46,6 +46,37 @@ from cybertemp_imap.store.values import (
 )
 
 
+class MailboxReads(Protocol):
+    """What sessions read of mailboxes as such."""
+
+    async def list_mailboxes(self, user_id: UUID) -> Sequence[MailboxEntry]:
+        """See :class:`Store`, as of the others."""
+
+    async def subscriptions(self, user_id: UUID) -> dict[str, bool]:
+        """Return what SUBSCRIBE and UNSUBSCRIBE said."""
+
+    async def find_mailbox(self, user_id: UUID, owner: str, folder: str) -> MailboxRef | None:
+        """Find a mailbox that the user may open."""
+
+    async def limited_inbox(self, user_id: UUID, token_id: UUID) -> MailboxRef:
+        """Find the INBOX of a limited token."""
+
+    async def refresh(self, mailbox: MailboxRef) -> MailboxHead | None:
+        """Take in what has happened to the mailbox's mail."""
+
+    async def changes(self, mailbox: MailboxRef, since: int, after_uid: int, limit: int) -> Sequence[MessageState]:
+        """Return changed messages."""
+
+    async def expunged_since(self, mailbox: MailboxRef, since: int) -> Sequence[int] | None:
+        """Return expunged UIDs."""
+
+    async def claim_recent(self, mailbox: MailboxRef, *, claim: bool = True) -> int:
+        """Return the first recent UID."""
+
+    async def status(self, mailbox: MailboxRef, with_size: bool) -> StatusCounts | None:
+        """Refresh and count."""
+
+
 class Store(Protocol):
     """Accounts, mailboxes and messages. All ``uids`` arguments are ascending and without repeats."""
 
@@ -72,6 +103,12 @@ class Store(Protocol):
         """Return when observers have been told of all that was committed before the call; False: that is not known.
 
         A refresh of a mailbox that was ``settled``, and of which nothing was told since, would then find nothing.
+        """
+
+    def reading(self) -> MailboxReads:
+        """Return what a session that changes nothing may ask in the store's place, for one command.
+
+        It answers the same: what was committed before it is asked.
         """
 
     # -- accounts -----------------------------------------------------------------------------------------------------

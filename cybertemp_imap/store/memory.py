@@ -63,6 +63,10 @@ class MemoryStore(MemoryWriter):
     async def stop(self) -> None:
         """Do nothing; what is kept stays."""
 
+    def reading(self) -> MemoryStore:
+        """Return the store itself."""
+        return self
+
     # -- accounts -----------------------------------------------------------------------------------------------------
 
     async def find_login(self, token: str) -> LoginRecord | None:

@@ -52,6 +52,8 @@ class MessageReader:
         self._version = rendition_version(mime_limits)
         self.reads = {"primary": 0, "replica": 0}
         """How many statements have read of messages, and where."""
+        self.looks = {"primary": 0, "replica": 0}
+        """How many that sessions which change nothing have read of mailboxes, and where."""
         self._reactor = reactor
         self._rows_statement = sql.ROWS
 
@@ -130,19 +132,6 @@ class MessageReader:
         """Return what identifies e-mails; see the interface."""
         rows = await self._listed(sql.OBJECT_IDS, mailbox, uids)
         return [(uid, UUID(str(identity))) for uid, identity in rows]
-
-    async def total_size(self, mailbox: MailboxRef) -> int:
-        """Return the octets of all messages, rendering those never seen; see STATUS=SIZE (RFC 8438)."""
-        key = (mailbox.user_id, mailbox.id)
-        after = 0
-        while True:
-            rows = await self.pool.query(sql.UNRENDERED, (*key, after, self._version, PAGE_ROWS), repeatable=True)
-            await self._render_missing(mailbox, [uid for (uid,) in rows])
-            if len(rows) < PAGE_ROWS:
-                break
-            after = rows[-1][0]
-        ((size,),) = await self.pool.query(sql.TOTAL_SIZE, key, repeatable=True)
-        return int(size)
 
     # -- rendering ----------------------------------------------------------------------------------------------------
 

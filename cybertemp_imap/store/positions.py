@@ -78,13 +78,13 @@ class Positions:
             self._remember(seen)
         if seen.position is None:
             # What happens from here on replaces what is remembered, and with it this answer.
-            seen.position = await self._current()
+            seen.position = await self.current()
         return max(floor, seen.position)
 
     async def sample(self) -> None:
         """Ask for the position of this moment; while that fails, nothing is read from a replica."""
         try:
-            self._samples = (self._samples[1], await self._current())
+            self._samples = (self._samples[1], await self.current())
         except StoreUnavailable:
             self._samples = (None, None)
             raise
@@ -95,7 +95,7 @@ class Positions:
         if len(self._seen) > KEPT:
             self._seen.popitem(last=False)
 
-    async def _current(self) -> Position:
+    async def current(self) -> Position:
         """Return the position of a moment after the call; one statement serves all who call before it is sent."""
         answer: Deferred[Position] = Deferred()
         self._asking.append(answer)

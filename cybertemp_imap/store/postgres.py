@@ -10,16 +10,15 @@ from uuid import UUID
 
 import psycopg2.extras
 
-from cybertemp_imap.errors import Refusal, Refused
 from cybertemp_imap.mime.parse import ALL_PARTS, MimeLimits
-from cybertemp_imap.naming import is_name_of
-from cybertemp_imap.rules.flags import valid_flags
 from cybertemp_imap.store import statements as sql
 from cybertemp_imap.store.asynchronous import Row
 from cybertemp_imap.store.connection import watched
+from cybertemp_imap.store.interface import MailboxReads
 from cybertemp_imap.store.listener import Listener, Observer
 from cybertemp_imap.store.messages import MessageReader, array
 from cybertemp_imap.store.pool import Pool
+from cybertemp_imap.store.reading import MailboxReader, ReplicaReading, entries
 from cybertemp_imap.store.replica import Replica
 from cybertemp_imap.store.values import (
     BanRow,
@@ -30,8 +29,6 @@ from cybertemp_imap.store.values import (
     MailboxEntry,
     MailboxHead,
     MailboxRef,
-    MessageState,
-    StatusCounts,
     TokenLimits,
 )
 from cybertemp_imap.store.writing import MailboxWriter, storable
@@ -43,10 +40,6 @@ EXPUNGED_DAYS = 90
 EXPUNGED_KEPT = 100_000
 """How long, and of how many messages of a mailbox, it is remembered that they were expunged."""
 
-FLAGS_REMEMBERED = 10_000
-"""Different flag lists whose parsed form is kept."""
-
-
 IDLE_DAYS = 30
 """A mailbox that was not looked at for so long is no longer told of deliveries, until it is looked at again."""
 
@@ -57,7 +50,7 @@ PURGE_BATCH = 500
 """Messages that are deleted for their age in one transaction."""
 
 
-class PostgresStore(MessageReader, MailboxWriter):
+class PostgresStore(MessageReader, MailboxReader, MailboxWriter):
     """Accounts, mailboxes and messages in PostgreSQL (:class:`cybertemp_imap.store.interface.Store`)."""
 
     def __init__(
@@ -90,6 +83,7 @@ class PostgresStore(MessageReader, MailboxWriter):
         if replica_dsn is not None:
             replica = Replica(watched(replica_dsn), pool, pool_size, lambda: self.listening, reactor)
         MessageReader.__init__(self, pool, reactor, replica, mime_limits)
+        MailboxReader.__init__(self)
         MailboxWriter.__init__(self, folder_quota, address_quota)
         self._bans_elsewhere = bans_elsewhere
         self._observers: list[Observer] = []
@@ -98,7 +92,6 @@ class PostgresStore(MessageReader, MailboxWriter):
         )
         # Each waits between its attempts, and would learn by itself only later what the other knows.
         self._listener.on_return, pool.on_return = pool.hurry, self._listener.hurry
-        self._flags: dict[str, tuple[str, ...]] = {}
 
     async def start(self) -> None:
         """Connect; see the interface."""
@@ -179,6 +172,10 @@ class PostgresStore(MessageReader, MailboxWriter):
         for observer in self._observers:
             observer(mailboxes)
 
+    def reading(self) -> MailboxReads:
+        """Return what a session that changes nothing asks for one command; see the interface."""
+        return self if self.replica is None else ReplicaReading(self, self.replica)
+
     # -- accounts -----------------------------------------------------------------------------------------------------
 
     async def find_login(self, token: str) -> LoginRecord | None:
@@ -235,11 +232,7 @@ class PostgresStore(MessageReader, MailboxWriter):
     async def list_mailboxes(self, user_id: UUID) -> Sequence[MailboxEntry]:
         """List a user's mailboxes; see the interface."""
         rows = await self.pool.query(sql.LIST_MAILBOXES, (user_id,), repeatable=True)
-        return [MailboxEntry(*row) for row in rows if is_name_of(user_id, row[0], row[1])]
-
-    async def subscriptions(self, user_id: UUID) -> dict[str, bool]:
-        """Return what was said by SUBSCRIBE and UNSUBSCRIBE; see the interface."""
-        return dict(await self.pool.query(sql.SUBSCRIPTIONS, (user_id,), repeatable=True))
+        return entries(user_id, rows)
 
     async def set_subscribed(self, user_id: UUID, name: str, subscribed: bool) -> None:
         """Keep what was said by SUBSCRIBE or UNSUBSCRIBE; see the interface."""
@@ -257,49 +250,26 @@ class PostgresStore(MessageReader, MailboxWriter):
 
     async def refresh(self, mailbox: MailboxRef) -> MailboxHead | None:
         """Take in what has happened; see the interface."""
+        await self.need_bans()
         rows = await self.pool.query(sql.REFRESH, (mailbox.user_id, mailbox.id) * 2, repeatable=True)
         head = MailboxHead(*rows[0]) if rows else None
         if self.replica is not None:
             self.replica.positions.told(mailbox, head)
         return head
 
-    async def changes(self, mailbox: MailboxRef, since: int, after_uid: int, limit: int) -> Sequence[MessageState]:
-        """Return a page of changed messages; see the interface."""
-        key = (mailbox.user_id, mailbox.id)
-        if since:
-            rows = await self.pool.query(sql.CHANGES, (*key, since, after_uid, limit), repeatable=True)
-        else:
-            rows = await self.pool.query(sql.STATES, (*key, after_uid, limit), repeatable=True)
-        if not rows:
-            raise Refused(Refusal.NO_SUCH_MAILBOX)
-        return [] if rows[0][0] is None else self._states(rows)
-
-    async def expunged_since(self, mailbox: MailboxRef, since: int) -> Sequence[int] | None:
-        """Return expunged UIDs; see the interface."""
-        key = (mailbox.user_id, mailbox.id)
-        rows = await self.pool.query(sql.EXPUNGED_SINCE, (since, since, *key), repeatable=True)
-        if not rows:
-            raise Refused(Refusal.NO_SUCH_MAILBOX)
-        gone = None if rows[0][1] else [uid for uid, _ in rows if uid is not None]
-        if self.replica is not None and gone != []:
-            # It may be somebody else's by now, and the replica may still show it.
-            self.replica.positions.forget([mailbox.id])
-        return gone
-
     async def claim_recent(self, mailbox: MailboxRef, *, claim: bool = True) -> int:
         """Return the first recent UID; see the interface."""
         ((uid,),) = await self.pool.query(sql.CLAIM_RECENT, (mailbox.user_id, mailbox.id, claim))
         return int(uid or 1)
 
-    async def status(self, mailbox: MailboxRef, with_size: bool) -> StatusCounts | None:
-        """Refresh and count; see the interface."""
-        head = await self.refresh(mailbox)
-        if head is None:
-            return None
-        key = (mailbox.user_id, mailbox.id)
-        ((messages, unseen, deleted, recent),) = await self.pool.query(sql.COUNTS, key, repeatable=True)
-        size = await self.total_size(mailbox) if with_size else None
-        return StatusCounts(head, messages, unseen, deleted, recent, size)
+    async def need_bans(self) -> None:
+        """Raise :class:`StoreUnavailable` where nobody knows what is banned; here the database always knows."""
+
+    async def _ask(self, statement: str, parameters: Sequence[object]) -> list[Row]:
+        return await self.pool.query(statement, parameters, repeatable=True)
+
+    async def _render(self, mailbox: MailboxRef, uids: Sequence[int]) -> None:
+        await self._render_missing(mailbox, uids)
 
     async def delete_address(self, user_id: UUID, address: str) -> None:
         """Give an address back; see the interface. A replica has it for a moment longer."""
@@ -336,19 +306,6 @@ class PostgresStore(MessageReader, MailboxWriter):
     async def _head(self, mailbox: MailboxRef) -> MailboxHead | None:
         rows = await self.pool.query(sql.HEAD, (mailbox.user_id, mailbox.id), repeatable=True)
         return MailboxHead(*rows[0]) if rows else None
-
-    def _states(self, rows: Sequence[Row]) -> list[MessageState]:
-        """Make states of (uid, flags as PostgreSQL prints an array, mod_seq), one object for equal flags."""
-        known = self._flags
-        states = []
-        for uid, printed, mod_seq in rows:
-            flags = known.get(printed)
-            if flags is None:
-                if len(known) >= FLAGS_REMEMBERED:
-                    known.clear()
-                flags = known[printed] = valid_flags(psycopg2.extensions.STRINGARRAY(printed, None))
-            states.append(MessageState(uid, flags, mod_seq))
-        return states
 
 
 def limits(addresses: Sequence[str | None] | None, read_only: bool, expires_at: datetime | None) -> TokenLimits:

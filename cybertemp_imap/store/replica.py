@@ -1,8 +1,9 @@
 """Reading from a replica where it has what sessions were told; who cannot read there is sent to the primary.
 
 Each statement comes to the replica behind ``imap.require_replayed``, in one message: the replica refuses it unless it
-has come far enough and is a replica still, whatever server the connection leads to. Nothing is waited for: where the
-replica is away, behind, promoted, busy or slow, the primary is asked.
+has come far enough and is a replica still, whatever server the connection leads to. Where the replica is away, behind,
+promoted, busy or slow, the primary is asked. For messages nothing is waited for; who looks at mailboxes waits for a
+moment where the replica is but a little behind, as it is after each change of anybody's.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Any
 import psycopg2
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.error import ConnectionDone
-from twisted.internet.task import LoopingCall
+from twisted.internet.task import LoopingCall, deferLater
 from twisted.logger import Logger
 
 from cybertemp_imap.errors import StoreUnavailable
@@ -32,6 +33,15 @@ REST = 5.0
 
 BEHIND_REST = 0.1
 """Seconds for which nothing is asked of it that needs as much as what it has not come to."""
+
+LAG = 0.2
+"""Seconds for which one who looks at a mailbox waits for a replica that is behind."""
+
+LAG_REST = 1.0
+"""Seconds for which nobody waits for it again when that was in vain."""
+
+_PAUSES = (0.005, 0.01, 0.02, 0.04)
+"""Seconds between two looks at how far it is: each of these once, and the last again and again."""
 
 _BEHIND = "IM100"
 """The SQLSTATE of ``imap.require_replayed``."""
@@ -52,6 +62,7 @@ class Replica:
         self.positions = Positions(primary)
         self._resting_until = 0.0
         self._behind: tuple[Position, float] = (0, 0.0)
+        self._lagging_until = 0.0
         self._clock = LoopingCall(lambda: Deferred.fromCoroutine(self._sample()))
         self._clock.clock = reactor
 
@@ -68,7 +79,7 @@ class Replica:
 
     async def read(self, mailbox: MailboxRef, statement: str, parameters: Sequence[object]) -> list[Row] | None:
         """Return the rows of a statement that reads of a mailbox; None where the primary is to be asked."""
-        if not self.pool.idle or not self._hears() or self._reactor.seconds() < self._resting_until:
+        if not self._is_usable:
             return None
         try:
             needed = await self.positions.needed(mailbox)
@@ -76,6 +87,36 @@ class Replica:
             return None
         if needed is None or self._is_behind(needed):
             return None
+        return await self._ask(statement, parameters, needed)
+
+    async def position(self) -> Position | None:
+        """Return a position for :meth:`look`, behind all that is committed now; None where it would be of no use."""
+        return await self.positions.current() if self._is_usable and not self._is_lagging else None
+
+    async def look(self, statement: str, parameters: Sequence[object], needed: Position) -> list[Row] | None:
+        """Return the rows of a statement that only reads, once the replica has come so far; None: ask the primary."""
+        until = self._reactor.seconds() + LAG
+        pauses = list(_PAUSES)
+        while self._is_usable and not self._is_lagging:
+            rows = await self._ask(statement, parameters, needed)
+            if rows is not None or not self._is_behind(needed):
+                return rows
+            if self._reactor.seconds() >= until:
+                self._lagging_until = self._reactor.seconds() + LAG_REST
+                return None
+            await deferLater(self._reactor, pauses.pop(0) if len(pauses) > 1 else pauses[0])
+        return None
+
+    @property
+    def _is_usable(self) -> bool:
+        rested: bool = self._reactor.seconds() >= self._resting_until
+        return rested and self.pool.idle > 0 and self._hears()
+
+    @property
+    def _is_lagging(self) -> bool:
+        return bool(self._reactor.seconds() < self._lagging_until)
+
+    async def _ask(self, statement: str, parameters: Sequence[object], needed: Position) -> list[Row] | None:
         began = self._reactor.seconds()
         answer = Deferred.fromCoroutine(
             self.pool.query(sql.REPLAYED + statement, (printed(needed), *parameters), repeatable=True)

@@ -84,6 +84,32 @@ EXPUNGED_SINCE = """
 
 CLAIM_RECENT = "SELECT imap.claim_recent(%s, %s, %s)"
 
+# -- the same for who only reads --------------------------------------------------------------------------------------
+#
+# No row: nobody knows without a change of what is kept, or it is not the user's. Nothing is written by any of these: of
+# an account that has its INBOX, imap.list_mailboxes makes nothing.
+
+LISTED_MAILBOXES = """
+    SELECT l.owner, l.folder, l.special_use
+    FROM imap.mailbox b CROSS JOIN LATERAL imap.list_mailboxes(b.user_id) l
+    WHERE b.user_id = %s AND b.owner = 'account:' || b.user_id AND b.folder = 'INBOX'
+"""
+
+KNOWN_MAILBOX = "SELECT b.id FROM imap.held b WHERE b.user_id = %s AND b.owner = %s AND b.folder = %s"
+
+# What REFRESH tells of a mailbox in which it would change nothing.
+UNCHANGED = """
+    SELECT b.uid_validity, b.uid_next, b.highest_mod_seq, true
+    FROM imap.held b
+    WHERE b.user_id = %s AND b.id = %s AND b.settle_xid = 0 AND b.scanned_at >= now() - interval '1 hour'
+      AND b.ban_version = (SELECT s.version FROM imap.ban_state s)
+      AND NOT EXISTS (SELECT 1 FROM imap.arrival a WHERE a.mailbox_id = b.id)
+"""
+
+RECENT = "SELECT b.recent_uid FROM imap.held b WHERE b.user_id = %s AND b.id = %s"
+
+# -- counting ---------------------------------------------------------------------------------------------------------
+
 COUNTS = """
     SELECT count(m.uid), count(*) FILTER (WHERE NOT imap.has_flag(m.flags, '\\seen')),
            count(*) FILTER (WHERE imap.has_flag(m.flags, '\\deleted')),

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from cybertemp_imap.errors import StoreUnavailable
 from cybertemp_imap.store.postgres import PostgresStore
-from cybertemp_imap.store.values import DomainRow, LoginRecord, MailboxHead, MailboxRef
+from cybertemp_imap.store.values import DomainRow, LoginRecord, MailboxRef
 from cybertemp_imap.supabase.accounts import SupabaseAccounts
 from cybertemp_imap.supabase.bans import BanKeeper, read_bans
 from cybertemp_imap.supabase.client import SupabaseClient
@@ -87,22 +87,18 @@ class HostedStore(PostgresStore):
             return await super().read_domains()
         return await read_domains(self._client)
 
-    async def refresh(self, mailbox: MailboxRef) -> MailboxHead | None:
-        """Take in what has happened; see the interface. Nothing is shown while nobody knows what is banned."""
-        await self._need_bans()
-        return await super().refresh(mailbox)
-
     async def is_banned(self, address: str) -> bool:
         """Ask about an address and its domain; see the interface. Nothing is taken for what may be banned."""
-        await self._need_bans()
+        await self.need_bans()
         return await super().is_banned(address)
 
     async def create_address(self, user_id: UUID, address: str) -> MailboxRef:
         """Create or claim an address; see the interface. Nothing is created that may be banned."""
-        await self._need_bans()
+        await self.need_bans()
         return await super().create_address(user_id, address)
 
-    async def _need_bans(self) -> None:
+    async def need_bans(self) -> None:
+        """Raise :class:`StoreUnavailable` while they were never read: nothing is shown then."""
         if not self._bans_known:
             self._bans_known = await self.bans_are_elsewhere()
             if not self._bans_known:

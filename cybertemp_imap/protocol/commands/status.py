@@ -27,8 +27,7 @@ async def status_line(session: ImapServer, name: str, items: tuple[str, ...]) ->
     """Return the STATUS response for a mailbox; raises NO_SUCH_MAILBOX."""
     if "HIGHESTMODSEQ" in items:
         condstore.enable(session)
-    ref = await session.user.find(name)
-    counts = await session.user.status(ref, with_size="SIZE" in items)
+    ref, counts = await session.user.status(name, with_size="SIZE" in items)
     values = _values(counts) | {"APPENDLIMIT": session.limits.append_limit, "MAILBOXID": f"({mailbox_id(ref)})"}
     if session.mbox is not None and session.mbox.shared.ref == ref:
         # Here it must not tell more of the selected mailbox than the session was told of it.
