@@ -2,8 +2,7 @@
 
 A PostgreSQL that cannot be reached at the start is waited for; what the operator can mend ends the process.
 
-Ports are bound in ``privilegedStartService``, where twistd may still be root. Nothing is read from them until the store
-is ready: clients that connect meanwhile wait in the kernel's queue.
+Nothing is read from the ports until the store is ready: clients that connect meanwhile wait in the kernel's queue.
 """
 
 from __future__ import annotations
@@ -16,9 +15,8 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Protocol
 
-from twisted.application.service import MultiService
 from twisted.cred.portal import Portal
-from twisted.internet.defer import Deferred, ensureDeferred, gatherResults, maybeDeferred
+from twisted.internet.defer import ensureDeferred, gatherResults, maybeDeferred
 from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IListeningPort
 from twisted.internet.protocol import Factory
@@ -34,9 +32,10 @@ from cybertemp_imap.config import Settings
 from cybertemp_imap.delivery.ports import MailPorts, MailStore
 from cybertemp_imap.descriptors import raise_limit
 from cybertemp_imap.kept.content import Keep
+from cybertemp_imap.lifecycle import StagedService
 from cybertemp_imap.listening import Gate, HandedSocket, Places, Shares, not_bound, reading
 from cybertemp_imap.mime.parse import MimeLimits
-from cybertemp_imap.notify import READY, STOPPING, notify
+from cybertemp_imap.notify import READY, notify
 from cybertemp_imap.operator_error import OperatorError
 from cybertemp_imap.preparing import Database
 from cybertemp_imap.protocol.factory import ImapFactory
@@ -130,12 +129,8 @@ def build_store(settings: Settings, dsn: str, reactor: Any) -> PostgresStore:
     )
 
 
-class ImapService(MultiService):
-    """The IMAP server as a Twisted service.
-
-    :ivar failed: errbacks when the server cannot be started, with an :class:`OperatorError` where it is a mistake that
-        the operator can mend. It never calls back.
-    """
+class ImapService(StagedService):
+    """The IMAP server as a Twisted service."""
 
     log = Logger()
 
@@ -153,11 +148,8 @@ class ImapService(MultiService):
         :param tally: counts connections, also those of others, where limits are for all together.
         :raises OperatorError: an endpoint string is not understood, or a certificate cannot be used.
         """
-        super().__init__()
-        self.setName("cybertemp-imap")
-        self.failed: Deferred[None] = Deferred()
+        super().__init__(reactor)
         self._settings = settings
-        self._reactor = reactor
         self._build = build
         self._tally = tally or Tally()
         self._places = Places(settings, reactor, handed)
@@ -167,33 +159,15 @@ class ImapService(MultiService):
         self._mail.tally = self._tally
         self._gate = Gate()
         self._ports: list[IListeningPort] = []
-        self._listening: Deferred[None] | None = None
         self._shares: Shares = None if handed is None else ()
-        self._database: Database | None = None
         self._store: Startable | None = None
+        self._served: Any = None
         self._factory: ImapFactory | None = None
-        self._starting: Deferred[None] | None = None
-        self._stopping = False
 
     def privilegedStartService(self) -> None:
         """Bind the ports."""
         raise_limit()
         super().privilegedStartService()
-        self._listening = ensureDeferred(self._listen())
-
-    def startService(self) -> None:
-        """Begin to start; :attr:`failed` tells if that fails."""
-        super().startService()
-        self._stopping = False
-        if self._listening is None:
-            self._listening = ensureDeferred(self._listen())
-        self._starting = ensureDeferred(self._start(self._listening)).addErrback(self._fail)
-
-    def stopService(self) -> Deferred[None]:
-        """Stop listening, then the store, then the database; returns when all are gone."""
-        self._stopping = True
-        notify(STOPPING)
-        return ensureDeferred(self._stop(maybeDeferred(super().stopService)))
 
     async def _listen(self) -> None:
         for place in self._places.all:
@@ -214,25 +188,23 @@ class ImapService(MultiService):
             for port, place in zip(self._ports, self._places.all, strict=True):
                 reading(port, place.in_share(shares))
 
-    async def _start(self, listening: Deferred[None]) -> None:
-        try:
-            await listening
-            self._database = Database(self._settings, self._reactor, START_RETRY, complain)
-            dsn, token = await self._database.ready()
-            self._store, factory = self._build(self._settings, dsn)
-            self._equip(factory)
-            await self._database.in_time(self._store.start)
-        except BaseException:
-            await self._release()
-            raise
+    async def _prepare(self) -> str | None:
+        self._database = Database(self._settings, self._reactor, START_RETRY, complain)
+        dsn, token = await self._database.ready()
+        self._store, self._served = self._build(self._settings, dsn)
+        self._equip(self._served)
+        await self._database.in_time(self._store.start)
+        return token
+
+    def _serve(self, token: str | None) -> None:
         # What was made by importing and starting stays for good: a full collection that walks it over and over again
         # would hold the reactor for tens of milliseconds each time.
         gc.collect()
         gc.freeze()
         self._renewal.start()
-        self._gate.open(factory)
-        self._web.open(getattr(factory, "vitals", None))
-        self._mail.open(getattr(factory, "mail_store", None))
+        self._gate.open(self._served)
+        self._web.open(getattr(self._served, "vitals", None))
+        self._mail.open(getattr(self._served, "mail_store", None))
         self.accept(self._shares)
         self.announce(token)
 
@@ -251,16 +223,7 @@ class ImapService(MultiService):
             factory.throttle.table = Table.shared(self._settings.throttle_file or default_file())
             self._factory = factory
 
-    async def _stop(self, children: Deferred[Any]) -> None:
-        await children
-        if self._database is not None:
-            self._database.cancel()
-        if self._starting is not None:
-            await self._starting
-        await self._release()
-
     async def _release(self) -> None:
-        """Give back what has been started, in the reverse order."""
         self._renewal.stop()
         self._gate.close()
         self._web.not_ready()
@@ -268,7 +231,7 @@ class ImapService(MultiService):
             await maybeDeferred(self._ports.pop().stopListening)
         self._listening = None
         ending = [ensureDeferred(self._mail.stop(self._settings.stop_timeout))]
-        factory, self._factory = self._factory, None
+        factory, self._factory, self._served = self._factory, None, None
         if factory is not None:
             ending.append(ensureDeferred(factory.sessions.stop(self._reactor, self._settings.stop_timeout)))
         await gatherResults(ending)
@@ -277,15 +240,8 @@ class ImapService(MultiService):
         store, self._store = self._store, None
         if store is not None:
             await store.stop()
-        database, self._database = self._database, None
-        if database is not None:
-            await database.stop()
+        await self._stop_database()
         await self._web.stop()
-
-    def _fail(self, failure: Failure) -> None:
-        if not self._stopping and not self.failed.called:
-            # In a turn of its own: whoever is told may want to stop the service, which waits for this one's end.
-            self._reactor.callLater(0, self.failed.errback, failure)
 
 
 def announce(lines: Iterable[str], token: str | None) -> None:

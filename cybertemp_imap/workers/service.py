@@ -8,16 +8,12 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
-
-from twisted.application.service import MultiService
-from twisted.internet.defer import Deferred, ensureDeferred, maybeDeferred
-from twisted.python.failure import Failure
+from typing import Any
 
 from cybertemp_imap import service
 from cybertemp_imap.config import Settings
+from cybertemp_imap.lifecycle import StagedService
 from cybertemp_imap.listening import HandedSocket, Place, Places
-from cybertemp_imap.notify import STOPPING, notify
 from cybertemp_imap.preparing import Database
 from cybertemp_imap.ready import mail_lines, ready_lines
 from cybertemp_imap.renewal import Renewal
@@ -30,9 +26,6 @@ from cybertemp_imap.workers.crew import Crew
 from cybertemp_imap.workers.sockets import Bound
 from cybertemp_imap.workers.worker import WorkerProcess
 
-if TYPE_CHECKING:
-    pass
-
 USUAL_CONNECTIONS = 100
 """Connections that an embedded PostgreSQL takes by itself."""
 
@@ -40,11 +33,8 @@ OTHER_CONNECTIONS = 20
 """Those that it needs besides the workers': for itself, and for the operator's program."""
 
 
-class WorkersService(MultiService):
-    """The IMAP server as a Twisted service that has processes serve.
-
-    :ivar failed: errbacks when the server cannot be started, as that of :class:`~cybertemp_imap.service.ImapService`.
-    """
+class WorkersService(StagedService):
+    """The IMAP server as a Twisted service that has processes serve."""
 
     def __init__(self, settings: Settings, reactor: Any, count: int, log: int | None = None) -> None:
         """
@@ -52,23 +42,16 @@ class WorkersService(MultiService):
         :param log: the file that they write their log to; without one they send it here.
         :raises OperatorError: an endpoint string is not understood, or a certificate cannot be used.
         """
-        super().__init__()
-        self.setName("cybertemp-imap")
-        self.failed: Deferred[None] = Deferred()
+        super().__init__(reactor)
         self.crew = Crew(reactor, count, self._spawn, self._forget)
         self._settings = settings
         self._log = log
-        self._reactor = reactor
         self._places = Places(settings, reactor)
         self._web = WebPorts(settings, self._places, reactor)
         self._renewal = Renewal(self, reactor)
         self._bound: list[Bound] = []
         self._memory: SharedMemory | None = None
         self._dsn = ""
-        self._database: Database | None = None
-        self._listening: Deferred[None] | None = None
-        self._starting: Deferred[None] | None = None
-        self._stopping = False
 
     # -- certificates -------------------------------------------------------------------------------------------------
 
@@ -91,24 +74,6 @@ class WorkersService(MultiService):
 
     # -- start and stop -----------------------------------------------------------------------------------------------
 
-    def privilegedStartService(self) -> None:
-        """Bind the ports."""
-        super().privilegedStartService()
-        self._listening = ensureDeferred(self._listen())
-
-    def startService(self) -> None:
-        """Begin to start; :attr:`failed` tells if that fails."""
-        super().startService()
-        if self._listening is None:
-            self._listening = ensureDeferred(self._listen())
-        self._starting = ensureDeferred(self._start(self._listening)).addErrback(self._fail)
-
-    def stopService(self) -> Deferred[None]:
-        """Have the workers end, then the database; returns when all are gone."""
-        self._stopping = True
-        notify(STOPPING)
-        return ensureDeferred(self._stop(maybeDeferred(super().stopService)))
-
     async def _listen(self) -> None:
         settings = {"--bind or IMAP_BIND": self._places.all}
         settings |= {"--lmtp or IMAP_LMTP": self._places.lmtp, "--smtp or IMAP_SMTP": self._places.smtp}
@@ -117,18 +82,16 @@ class WorkersService(MultiService):
                 self._bound.append(await sockets.bind(place, setting, self._reactor, self.crew.count))
         await self._web.listen()
 
-    async def _start(self, listening: Deferred[None]) -> None:
-        try:
-            await listening
-            self._database = Database(
-                self._settings, self._reactor, service.START_RETRY, service.complain, self._embedded_settings()
-            )
-            self._dsn, token = await self._database.ready()
-            self._memory = SharedMemory.made(self.crew.count)
-            await self.crew.start()
-        except BaseException:
-            await self._release()
-            raise
+    async def _prepare(self) -> str | None:
+        self._database = Database(
+            self._settings, self._reactor, service.START_RETRY, service.complain, self._embedded_settings()
+        )
+        self._dsn, token = await self._database.ready()
+        self._memory = SharedMemory.made(self.crew.count)
+        await self.crew.start()
+        return token
+
+    def _serve(self, token: str | None) -> None:
         self._renewal.start()
         if self._settings.http is not None:
             from cybertemp_imap.workers.observed import Workers
@@ -136,25 +99,15 @@ class WorkersService(MultiService):
             self._web.open_all(Workers(self.crew))
         service.announce(self._ready_lines(token), token)
 
-    async def _stop(self, children: Deferred[Any]) -> None:
-        await children
-        if self._database is not None:
-            self._database.cancel()
+    async def _end(self) -> None:
         self._close_sockets()
         await self.crew.stop(self._settings.stop_timeout)
-        if self._starting is not None:
-            await self._starting
-        await self._release()
 
     async def _release(self) -> None:
-        """Give back what has been started, in the reverse order."""
         self._renewal.stop()
         self._web.not_ready()
-        self._close_sockets()
-        await self.crew.stop(self._settings.stop_timeout)
-        database, self._database = self._database, None
-        if database is not None:
-            await database.stop()
+        await self._end()
+        await self._stop_database()
         memory, self._memory = self._memory, None
         if memory is not None:
             memory.close()
@@ -165,11 +118,6 @@ class WorkersService(MultiService):
         while self._bound:
             self._bound.pop().close()
         self._listening = None
-
-    def _fail(self, failure: Failure) -> None:
-        if not self._stopping and not self.failed.called:
-            # In a turn of its own: whoever is told may want to stop the service, which waits for this one's end.
-            self._reactor.callLater(0, self.failed.errback, failure)
 
     # -- workers ------------------------------------------------------------------------------------------------------
 
