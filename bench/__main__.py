@@ -9,6 +9,7 @@ import signal
 import sys
 import tempfile
 from datetime import datetime
+from importlib.util import find_spec
 from pathlib import Path
 
 from bench import machine, report
@@ -76,6 +77,8 @@ def _arguments() -> argparse.Namespace:
         sys.exit("Dovecot is not installed, or this is not root: install dovecot-imapd, or leave it out of --beside.")
     if compared and "pymap" in arguments.beside and not Pymap.available():
         sys.exit("pymap is not installed: pip install pymap, or leave it out of --beside.")
+    if "reactors" in arguments.only and find_spec("uvloop") is None:
+        sys.exit("uvloop is not installed: pip install uvloop.")
     if arguments.profile and py_spy() is None:
         sys.exit("py-spy is not installed: pip install py-spy.")
     return arguments
