@@ -24,7 +24,7 @@ from cybertemp_imap.protocol.outlet import Gone, Outlet
 from cybertemp_imap.protocol.reader import CommandReader, Event, Runaway
 from cybertemp_imap.protocol.rule import Bad
 from cybertemp_imap.protocol.sessions import SHUTTING_DOWN
-from cybertemp_imap.rules.origin import is_local
+from cybertemp_imap.rules.origin import Origin, origin_of
 
 READ_AHEAD = 64 * 1024
 """Octets taken from the socket beyond the command in hand, before reading pauses."""
@@ -41,6 +41,8 @@ class Connection(imap4.IMAP4Server):
 
     transport: Any
     factory: Any
+    origin: Origin
+    """Where the client is, from the connection on."""
 
     def __init__(self, challengers: dict[bytes, Callable[[], Any]], limits: Limits, reactor: Any) -> None:
         super().__init__(chal=challengers)
@@ -52,6 +54,7 @@ class Connection(imap4.IMAP4Server):
         self._line_wanted: Deferred[None] | None = None
         self._login_timer: Any = None
         self._tls_started = False
+        self._tls_below = False
         self._heard = False
         self._stopping = False
         self.octets_in = 0
@@ -72,6 +75,8 @@ class Connection(imap4.IMAP4Server):
 
     def connectionMade(self) -> None:
         """Greet."""
+        self.origin = origin_of(self.peer_host)
+        self._tls_below = ISSLTransport(self.transport, None) is not None
         self.notes = self.factory.session_log.session(self)
         self.outlet = Outlet(self.transport, self.reactor, self.limits.write_timeout, self._stalled)
         if hasattr(self.transport, "setTcpNoDelay"):
@@ -174,7 +179,7 @@ class Connection(imap4.IMAP4Server):
     @property
     def encrypted(self) -> bool:
         """Whether the connection is under TLS."""
-        return self._tls_started or ISSLTransport(self.transport, None) is not None
+        return self._tls_started or self._tls_below
 
     @property
     def can_start_tls(self) -> bool:
@@ -191,9 +196,7 @@ class Connection(imap4.IMAP4Server):
     @property
     def login_allowed(self) -> bool:
         """Whether secrets may be sent: under TLS, from this machine, or because the operator says so."""
-        if self.encrypted or self.limits.allow_plaintext:
-            return True
-        return is_local(self.peer_host)
+        return self.origin.local or self.limits.allow_plaintext or self.encrypted
 
     @property
     def peer_host(self) -> str | None:

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 from twisted.logger import Logger, LogLevel
 
 from cybertemp_imap.counts import Counts
-from cybertemp_imap.rules.origin import shown
 
 if TYPE_CHECKING:
     from cybertemp_imap.errors import Refusal
@@ -40,8 +39,8 @@ RATE = 20.0
 BURST = 200.0
 """Lines a second, and at once, of one session that has logged in, and of all others together."""
 
-_PLAIN = re.compile(r"[!-~]+")
-_NEEDS_QUOTES = re.compile(r'["=\\]')
+# Printable ASCII without the quote, "=" and the backslash.
+_PLAIN = re.compile(r"[!#-<>-\[\]-~]+")
 
 
 def logfmt(fields: dict[str, Value]) -> str:
@@ -60,8 +59,9 @@ FORMS: dict[str, Callable[[dict[str, Value]], str]] = {"logfmt": logfmt, "json":
 def _shown(value: Value) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
-    text = str(value)
-    return text if _PLAIN.fullmatch(text) and not _NEEDS_QUOTES.search(text) else json.dumps(text)
+    if isinstance(value, int | float):
+        return str(value)
+    return value if _PLAIN.fullmatch(value) else json.dumps(value)
 
 
 class Budget:
@@ -119,7 +119,7 @@ class SessionNotes:
         self._log = log
         self._now = now
         self._began = now()
-        self._peer = shown(session.peer_host)
+        self._peer = session.origin.shown
         self._port = int(getattr(session.transport.getPeer(), "port", 0) or 0)
         self._user: str | None = None
         self._budget: Budget | None = None

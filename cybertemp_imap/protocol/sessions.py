@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from twisted.internet.defer import Deferred
 
 from cybertemp_imap.protocol.limits import Limits
-from cybertemp_imap.rules.origin import network_of
 from cybertemp_imap.tally import Tally
 
 if TYPE_CHECKING:
@@ -51,7 +50,7 @@ class Sessions:
 
     def enter(self, session: Connection) -> bool:
         """Take in a new connection; false when there are too many from where it comes."""
-        network = network_of(session.peer_host)
+        network = session.origin.network
         self._networks[session] = network
         return self.tally.add("network", network) <= self._limits.ip_connections
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+from typing import NamedTuple
 
 _Host = IPv4Address | IPv6Address | None
 
@@ -16,25 +17,42 @@ def _parsed(host: str) -> _Host:
     return getattr(found, "ipv4_mapped", None) or found
 
 
-def is_local(host: str | None) -> bool:
-    """Tell whether a client is on this machine; None is one that came through a socket without addresses."""
+class Origin(NamedTuple):
+    """All that rules and the log want to know of a client's address, which is read once."""
+
+    local: bool
+    #: What counts as one client: an IPv4 address, or the /64 that one user of IPv6 has at least.
+    network: str
+    #: The address as it is logged: in its shortest form, whatever was given.
+    shown: str
+
+
+LOCAL = Origin(True, "local", "local")
+"""A client that came through a socket without addresses."""
+
+
+def origin_of(host: str | None) -> Origin:
+    """Return where a client is; None is one that came through a socket without addresses."""
     if host is None:
-        return True
+        return LOCAL
     found = _parsed(host)
-    return found is not None and found.is_loopback
+    if found is None:
+        return Origin(False, "unknown", "unknown")
+    text = str(found)
+    network = str(IPv6Network((int(found) >> 64 << 64, 64))) if isinstance(found, IPv6Address) else text
+    return Origin(found.is_loopback, network, text)
+
+
+def is_local(host: str | None) -> bool:
+    """Tell whether a client is on this machine."""
+    return origin_of(host).local
 
 
 def shown(host: str | None) -> str:
-    """Return an address as it is logged: in its shortest form, whatever was given."""
-    if host is None:
-        return "local"
-    found = _parsed(host)
-    return "unknown" if found is None else str(found)
+    """Return an address as it is logged."""
+    return origin_of(host).shown
 
 
 def network_of(host: str | None) -> str:
-    """Return what counts as one client: an IPv4 address, or the /64 that one user of IPv6 has at least."""
-    found = None if host is None else _parsed(host)
-    if isinstance(found, IPv6Address):
-        return str(IPv6Network((int(found) >> 64 << 64, 64)))
-    return shown(host)
+    """Return what counts as one client."""
+    return origin_of(host).network
