@@ -18,8 +18,12 @@ from bench.client import Client
 from bench.corpus import Mail
 from bench.database import USER, Database
 
-# All of the bench's clients come from one address and are one user.
-_PLENTY = {"IMAP_IP_CONNECTIONS": "100000", "IMAP_USER_CONNECTIONS": "100000"}
+# All of the bench's clients come from one address and are one user, of whom ten may log in at the same moment: until a
+# login is known to be right it counts as a failure.
+_PLENTY = {
+    name: "100000"
+    for name in ("IMAP_IP_CONNECTIONS", "IMAP_USER_CONNECTIONS", "IMAP_IP_FAILURES", "IMAP_ACCOUNT_FAILURES")
+}
 
 ROOT = Path(__file__).resolve().parents[1]
 

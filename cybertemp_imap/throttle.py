@@ -21,9 +21,11 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from hashlib import blake2b
 from pathlib import Path
+from typing import Any
+
+from twisted.internet.defer import Deferred
 
 from cybertemp_imap.operator_error import OperatorError
-from cybertemp_imap.rules.origin import network_of
 
 MINUTE = 60.0
 
@@ -109,10 +111,8 @@ class Table:
     def get(self, key: int) -> float:
         """Return the number of a key, 0 where there is none; the table must be locked."""
         fields = _BUCKET.unpack_from(self._memory, self._place(key))
-        for way in range(_WAYS):
-            if fields[2 * way] == key:
-                return float(fields[2 * way + 1])
-        return 0.0
+        keys = fields[::2]
+        return float(fields[2 * keys.index(key) + 1]) if key in keys else 0.0
 
     def put(self, key: int, number: float) -> None:
         """Set the number of a key; the table must be locked."""
@@ -149,20 +149,30 @@ class Throttle:
         self.longest_wait = longest_wait
         self._intervals = (MINUTE / network_failures, MINUTE / account_failures)
         self._now = now
+        # Timers of those who wait in this process, by each key that they wait for, in the order in which they came.
+        self._waiting: dict[int, dict[Any, None]] = {}
 
-    def attempt(self, host: str | None, account: bytes) -> Attempt:
-        """Return an attempt to log in, of which nothing is counted yet."""
+    def attempt(self, network: str, account: bytes) -> Attempt:
+        """Return an attempt to log in, of which nothing is counted yet; ``network`` is what counts as one client."""
         folded = account.decode("utf-8", "replace").strip().casefold().encode("utf-8", "replace")
-        names = ((b"network", network_of(host).encode()), (b"account", folded))
+        names = ((b"network", network.encode()), (b"account", folded))
         keys = [self.table.key(kind, name) for kind, name in names]
         return Attempt(self, list(zip(keys, self._intervals, strict=True)))
 
-    def wait(self, keys: Sequence[tuple[int, float]]) -> float:
-        """Return how many seconds it takes until each of these keys has budget for one more failure."""
+    def ask(self, keys: Sequence[tuple[int, float]]) -> float:
+        """Count a failure and return 0 where each key has budget for one more; else return in how many seconds it has.
+
+        Under one lock: of many that ask at the same moment, in whatever process, no more are let in than may be.
+        """
         now = self._now()
         with self.table.locked():
-            whole = [(self._whole(key, interval, now), interval) for key, interval in keys]
-        return max(0.0, *(moment + interval - MINUTE - now for moment, interval in whole))
+            whole = [self._whole(key, interval, now) for key, interval in keys]
+            waits = [moment + interval - MINUTE - now for moment, (_, interval) in zip(whole, keys, strict=True)]
+            if max(waits) > 0:
+                return max(waits)
+            for moment, (key, interval) in zip(whole, keys, strict=True):
+                self.table.put(key, max(moment, now) + interval)
+        return 0.0
 
     def charge(self, keys: Sequence[tuple[int, float]], count: int) -> None:
         """Count a failure, or take one back."""
@@ -170,6 +180,39 @@ class Throttle:
         with self.table.locked():
             for key, interval in keys:
                 self.table.put(key, max(self._whole(key, interval, now), now) + count * interval)
+
+    @property
+    def waiting(self) -> int:
+        """How many budgets are waited for in this process."""
+        return len(self._waiting)
+
+    async def rest(self, keys: Sequence[tuple[int, float]], reactor: Any, seconds: float) -> None:
+        """Return after so many seconds, or when this process has taken back a failure that one of these keys had."""
+        over: Deferred[None] = Deferred()
+        timer = reactor.callLater(seconds, over.callback, None)
+        for key, _ in keys:
+            self._waiting.setdefault(key, {})[timer] = None
+        try:
+            await over
+        finally:
+            if timer.active():
+                timer.cancel()
+            for key, _ in keys:
+                line = self._waiting.get(key, {})
+                line.pop(timer, None)
+                if not line:
+                    self._waiting.pop(key, None)
+
+    def wake(self, keys: Sequence[tuple[int, float]]) -> None:
+        """Have the first look again who waits for each of these keys: a turn of the reactor later, not from within."""
+        for key, _ in keys:
+            line = self._waiting.get(key)
+            timer = next(iter(line), None) if line else None
+            if line and timer is not None:
+                # Another failure that is taken back in the same turn is for the next.
+                del line[timer]
+                if timer.active():
+                    timer.reset(0)
 
     def _whole(self, key: int, interval: float, now: float) -> float:
         """Return when a budget is whole again, which is never so far that anybody had to wait longer than allowed.
@@ -183,22 +226,26 @@ class Throttle:
 
 
 class Attempt:
-    """One attempt to log in. It counts as a failure from :meth:`begin` to :meth:`forgive`: many at once are many."""
+    """One attempt to log in. It counts as a failure from its beginning to :meth:`forgive`: many at once are many."""
 
     def __init__(self, throttle: Throttle, keys: Sequence[tuple[int, float]]) -> None:
         self._throttle = throttle
         self._keys = keys
         self.longest_wait = throttle.longest_wait
 
-    @property
-    def wait(self) -> float:
-        """How many seconds it should wait from now on."""
-        return self._throttle.wait(self._keys)
+    def ask(self) -> float:
+        """Begin, and return 0; or return how many seconds it should wait from now on."""
+        return self._throttle.ask(self._keys)
 
     def begin(self) -> None:
-        """Count it."""
+        """Count it, whatever else there is."""
         self._throttle.charge(self._keys, 1)
+
+    async def rest(self, reactor: Any, seconds: float) -> None:
+        """Return after so many seconds, or when it may be worth asking again."""
+        await self._throttle.rest(self._keys, reactor, seconds)
 
     def forgive(self) -> None:
         """Count it no more: it was no wrong guess."""
         self._throttle.charge(self._keys, -1)
+        self._throttle.wake(self._keys)

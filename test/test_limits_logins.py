@@ -5,6 +5,8 @@ from __future__ import annotations
 from base64 import b64encode
 from typing import Any
 
+from twisted.internet.defer import Deferred
+
 from test.wire import THEIR_TOKEN, THEIR_USER, TOKEN, USER, Client, WireTestCase
 
 PEER, OTHER = "203.0.113.9", "198.51.100.7"
@@ -102,6 +104,38 @@ class FailedLoginTests(WireTestCase):
         for _ in range(20):
             self.wire.later(1)
         self.assertEqual(len(checked), 30)
+
+    def test_right_ones_at_once(self) -> None:
+        """Right logins at once, more than there may be failures, are answered without any time in between."""
+        asked: list[Deferred[None]] = []
+        original = self.store.find_login
+
+        async def find_login(token: str) -> Any:
+            asked.append(Deferred())
+            await asked[-1]
+            return await original(token)
+
+        self.patch(self.store, "find_login", find_login)
+        clients = [self.connect() for _ in range(18)]
+        for client in clients:
+            client.send(f"a LOGIN {USER} {TOKEN}\r\n".encode())
+        self.assertEqual(len(asked), 10)
+        began = self.wire.clock.seconds()
+        while asked:
+            asked.pop().callback(None)
+            self.wire.clock.advance(0)
+        self.assertEqual([client.take()[:5] for client in clients], [b"a OK "] * 18)
+        self.assertEqual(self.wire.clock.seconds(), began)
+
+    def test_wrong_ones_wake_nobody(self) -> None:
+        """Of guesses and a right login at once, the login waits until the budget is back: guesses make no room."""
+        self.guesses(10)
+        client = self.connect()
+        client.send(f"a LOGIN {USER} {TOKEN}\r\n".encode())
+        self.wire.later(3)
+        self.assertEqual(client.take(), b"")
+        self.wire.later(3)
+        self.assertEqual(client.take()[:5], b"a OK ")
 
     def test_unavailable_costs_nothing(self) -> None:
         """A store that cannot be reached uses up no budget."""

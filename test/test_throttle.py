@@ -9,9 +9,12 @@ from pathlib import Path
 
 from hypothesis import given
 from hypothesis import strategies as st
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from cybertemp_imap.operator_error import OperatorError
+from cybertemp_imap.rules.origin import network_of
 from cybertemp_imap.throttle import FILE_SIZE, Table, Throttle, default_file
 
 PEER, OTHER = "203.0.113.9", "203.0.113.10"
@@ -32,11 +35,15 @@ class ThrottleTestCase(SynchronousTestCase):
         """Have logins fail, each for an account of its own unless one is given."""
         for _ in range(times):
             self.now += 0.001
-            self.throttle.attempt(host, account or os.urandom(8)).begin()
+            self.throttle.attempt(network_of(host), account or os.urandom(8)).begin()
 
     def wait(self, host: str = PEER, account: bytes = b"me@example.com") -> float:
         """Return how long a login waits."""
-        return self.throttle.attempt(host, account).wait
+        attempt = self.throttle.attempt(network_of(host), account)
+        wait = attempt.ask()
+        if not wait:
+            attempt.forgive()
+        return wait
 
 
 class BudgetTests(ThrottleTestCase):
@@ -87,15 +94,14 @@ class BudgetTests(ThrottleTestCase):
         """Logins that turn out right do not count."""
         for _ in range(100):
             attempt = self.throttle.attempt(PEER, b"me@example.com")
-            self.assertEqual(attempt.wait, 0)
-            attempt.begin()
+            self.assertEqual(attempt.ask(), 0)
             attempt.forgive()
 
     def test_at_once(self) -> None:
         """Logins that are being checked count as failures until they prove to be none."""
         under_way = [self.throttle.attempt(PEER, b"%d" % number) for number in range(10)]
         for attempt in under_way:
-            attempt.begin()
+            self.assertEqual(attempt.ask(), 0)
         self.assertGreater(self.wait(), 0)
         under_way[0].forgive()
         self.assertEqual(self.wait(), 0)
@@ -111,9 +117,63 @@ class BudgetTests(ThrottleTestCase):
     @given(st.binary(max_size=50), st.one_of(st.none(), st.text(max_size=20)))
     def test_anything(self, account: bytes, host: str | None) -> None:
         """No name and no address is too odd to be counted."""
-        attempt = self.throttle.attempt(host, account)
-        attempt.begin()
-        self.assertLessEqual(attempt.wait, 15)
+        attempt = self.throttle.attempt(network_of(host), account)
+        for _ in range(20):
+            attempt.begin()
+        self.assertTrue(0 < attempt.ask() <= 15)
+
+
+class RestTests(ThrottleTestCase):
+    """Who waits is woken by a login of its own process that proves to be right."""
+
+    def setUp(self) -> None:
+        """Have all that may be under way."""
+        super().setUp()
+        self.clock = Clock()
+        self.under_way = [self.throttle.attempt(PEER, b"%d" % number) for number in range(10)]
+        for attempt in self.under_way:
+            attempt.begin()
+
+    def rest(self, host: str = PEER, account: bytes = b"me") -> Deferred[None]:
+        """Return what calls back when a login that waits for 5 seconds looks again."""
+        return Deferred.fromCoroutine(self.throttle.attempt(host, account).rest(self.clock, 5.0))
+
+    def test_in_order(self) -> None:
+        """Each right login wakes one, the first that came; the others go on waiting."""
+        resting = [self.rest(account=b"%d" % (100 + number)) for number in range(3)]
+        for number in range(2):
+            self.under_way[number].forgive()
+        self.assertNoResult(resting[0])
+        self.clock.advance(0)
+        self.successResultOf(resting[0])
+        self.successResultOf(resting[1])
+        self.assertNoResult(resting[2])
+        self.clock.advance(5)
+        self.successResultOf(resting[2])
+
+    def test_whom(self) -> None:
+        """Who waits for another address is woken where the account is the same, and else not."""
+        others = self.rest(OTHER, b"me")
+        same = self.rest(OTHER, b"1")
+        for attempt in self.under_way:
+            attempt.forgive()
+        self.clock.advance(0)
+        self.assertNoResult(others)
+        self.successResultOf(same)
+        self.clock.advance(5)
+        self.successResultOf(others)
+
+    def test_leaves_nothing(self) -> None:
+        """Nothing is kept of those who have waited, however it ended, and waking nobody is no error."""
+        resting = [self.rest(), self.rest(), self.rest(OTHER)]
+        resting[0].cancel()
+        self.failureResultOf(resting[0], CancelledError)
+        self.under_way[0].forgive()
+        self.clock.advance(5)
+        self.assertEqual([self.successResultOf(each) for each in resting[1:]], [None, None])
+        self.assertEqual(self.throttle.waiting, 0)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+        self.under_way[1].forgive()
 
 
 class TableTests(ThrottleTestCase):
@@ -133,7 +193,8 @@ class TableTests(ThrottleTestCase):
         self.throttle = self.made(table)
         self.fail(times=60)
         for number in range(100_000):
-            self.throttle.attempt(f"2001:db8:{number >> 16:x}:{number & 0xFFFF:x}::1", b"%d" % number).begin()
+            network = f"2001:db8:{number >> 16:x}:{number & 0xFFFF:x}::/64"
+            self.throttle.attempt(network, b"%d" % number).begin()
         self.assertEqual(self.file.stat().st_size, FILE_SIZE)
         self.assertLess(FILE_SIZE, 1_100_000)
         self.assertGreater(self.wait(), 10)

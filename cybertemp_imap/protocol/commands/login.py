@@ -20,6 +20,11 @@ from cybertemp_imap.throttle import Attempt
 if TYPE_CHECKING:
     from cybertemp_imap.protocol.server import ImapServer
 
+FIRST_LOOK = 0.02
+LONGEST_PAUSE = 1.0
+"""Seconds after which a login that waits for other processes' looks again: the pause is doubled from the first to the
+longest. Those of its own process wake it."""
+
 
 async def run(session: ImapServer, command: Login) -> Completion | None:
     """Log in with an e-mail address and a token."""
@@ -30,10 +35,9 @@ async def run(session: ImapServer, command: Login) -> Completion | None:
 
 async def log_in(session: ImapServer, credentials: IUsernamePassword, name: str) -> Completion | None:
     """Ask the portal. Every failure takes the same time, whatever was wrong."""
-    attempt = session.factory.throttle.attempt(session.peer_host, _octets(credentials.username))
+    attempt = session.factory.throttle.attempt(session.origin.network, _octets(credentials.username))
     await _turn(session, attempt)
     earliest = session.reactor.seconds() + session.limits.login_delay
-    attempt.begin()
     wrong = False
     account: Any
     try:
@@ -80,12 +84,19 @@ def _failed(session: ImapServer, refusal: Refusal, method: str) -> None:
 
 
 async def _turn(session: ImapServer, attempt: Attempt) -> None:
-    """Wait while there are too many failures, looking again now and then: others may prove to be none."""
-    latest = session.reactor.seconds() + attempt.longest_wait
-    while (wait := min(attempt.wait, latest - session.reactor.seconds(), 1.0)) > 0:
-        await _until(session, session.reactor.seconds() + wait)
+    """Begin, after a wait while there are too many failures: others may prove to be none."""
+    reactor = session.reactor
+    latest = reactor.seconds() + attempt.longest_wait
+    pause = FIRST_LOOK
+    while (wait := attempt.ask()) > 0:
+        left = latest - reactor.seconds()
+        if left <= 0:
+            attempt.begin()
+            return
+        await attempt.rest(reactor, min(wait, left, pause))
         if session.outlet.closed:
             raise Gone
+        pause = min(2 * pause, LONGEST_PAUSE)
 
 
 def _octets(username: object) -> bytes:
