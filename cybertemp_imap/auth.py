@@ -1,14 +1,14 @@
 """Logging in: the credentials checker over IMAP tokens, and the realm that gives out accounts.
 
 Whoever does not hold the right token of the right account learns nothing: a wrong e-mail address, a wrong token and
-a malformed one are the same failure after the same two queries. A store that cannot be reached is no failed login:
+a malformed one are the same failure after the same query. A store that cannot be reached is no failed login:
 :class:`~cybertemp_imap.errors.StoreUnavailable` passes through.
 """
 
 from __future__ import annotations
 
 import hmac
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Protocol
@@ -23,7 +23,7 @@ from twisted.mail.imap4 import IAccount
 from zope.interface import Interface, implementer
 
 from cybertemp_imap.rules.rights import Objection, objection
-from cybertemp_imap.store.values import LoginRecord, TokenLimits
+from cybertemp_imap.store.values import NO_LIMITS, LoginRecord, TokenLimits
 from cybertemp_imap.usage import UsageNotes
 
 MAX_CREDENTIAL = 1024
@@ -31,10 +31,6 @@ MAX_CREDENTIAL = 1024
 
 # What is looked up in place of a token that cannot be one, so that it costs what any other costs.
 _IMPOSSIBLE = "-"
-_NO_TOKEN = UUID(int=0)
-
-NO_LIMITS = TokenLimits()
-"""Of a token that may do what its account may."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +56,6 @@ class LoginStore(Protocol):
 
     async def find_login(self, token: str) -> LoginRecord | None:
         """Return the record of a token."""
-
-    async def find_limits(self, token_ids: Sequence[UUID]) -> dict[UUID, TokenLimits]:
-        """Return the limits of those tokens that have some."""
 
     async def touch_token(self, token_id: UUID) -> None:
         """Set ``last_used_at`` of a token to now."""
@@ -97,17 +90,15 @@ class TokenChecker:
     async def _check(self, email: str | None, token: str | None) -> Identity:
         possible = email is not None and token is not None
         record = await self._store.find_login(token if possible and token is not None else _IMPOSSIBLE)
-        # Looked up and compared in every case, for the sake of the time it takes.
-        token_id = _NO_TOKEN if record is None else record.token_id
-        limits = (await self._store.find_limits([token_id])).get(token_id, NO_LIMITS)
+        # Compared in every case, for the sake of the time it takes.
         same = _same_email(email or "", "" if record is None else record.email)
         if record is None or not possible or not same:
             raise UnauthorizedLogin
-        against = objection(record, limits, self._now())
+        against = objection(record, self._now())
         if against is not None:
             raise TokenExpired if against is Objection.EXPIRED else SubscriptionLapsed
-        self._usage.note(token_id)
-        return Identity(record.user_id, record.email, token_id, limits)
+        self._usage.note(record.token_id)
+        return Identity(record.user_id, record.email, record.token_id, record.limits)
 
 
 def _text(value: object) -> str | None:

@@ -13,10 +13,10 @@ from uuid import UUID
 
 from twisted.logger import Logger
 
-from cybertemp_imap.auth import NO_LIMITS, Identity
+from cybertemp_imap.auth import Identity
 from cybertemp_imap.errors import Refusal, StoreUnavailable
 from cybertemp_imap.rules.rights import end_of_session
-from cybertemp_imap.store.values import LoginRecord, TokenLimits
+from cybertemp_imap.store.values import LoginRecord
 
 SLICE = 500
 """Tokens looked up by one statement."""
@@ -27,9 +27,6 @@ class RecordStore(Protocol):
 
     async def find_logins(self, token_ids: Sequence[UUID]) -> Sequence[LoginRecord]:
         """Return the records of those tokens that there are."""
-
-    async def find_limits(self, token_ids: Sequence[UUID]) -> dict[UUID, TokenLimits]:
-        """Return the limits of those tokens that have some."""
 
 
 class Watched(Protocol):
@@ -93,14 +90,11 @@ class SessionWatch:
 
     async def _check(self, tokens: Sequence[UUID]) -> None:
         records = {record.token_id: record for record in await self._store.find_logins(tokens)}
-        limits = await self._store.find_limits(tokens)
         now = self._now()
         for token_id in tokens:
             for account in list(self._open.get(token_id, ())):
                 identity = account.identity
-                reason = end_of_session(
-                    identity.user_id, identity.limits, records.get(token_id), limits.get(token_id, NO_LIMITS), now
-                )
+                reason = end_of_session(identity.user_id, identity.limits, records.get(token_id), now)
                 if reason is not None:
                     self._log.info(
                         "A session of token {token_id} is ended: {reason}", token_id=token_id, reason=reason.name

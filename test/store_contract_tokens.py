@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from cybertemp_imap.errors import Refusal
 from cybertemp_imap.naming import SPECIAL_USES
@@ -45,22 +45,32 @@ class LoginsContract(StoreContract):
 
 
 class LimitsContract(StoreContract):
-    """``find_limits``."""
+    """The limits in the records of ``find_login`` and ``find_logins``."""
+
+    async def limits(self, *token_ids: UUID) -> dict[UUID, TokenLimits]:
+        """Return the limits that the records of tokens have."""
+        return {record.token_id: record.limits for record in await self.store.find_logins(token_ids)}
 
     async def test_limits(self) -> None:
-        """Limits are found by the token's id, whether the token is known here or not, as they are now."""
-        token_id, elsewhere, unlimited = await self.fixture.add_token(self.user, "mine", BASE), uuid4(), uuid4()
-        await self.fixture.limit_token(token_id, [MINE.upper(), "other@example.org"], True, BASE)
-        await self.fixture.limit_token(elsewhere)
+        """A token's record has its limits as they are now; none are those of a token that has none."""
+        limited = await self.fixture.add_token(self.user, "limited", BASE)
+        marked = await self.fixture.add_token(self.other, "marked", BASE, hashed=True)
+        free = await self.fixture.add_token(self.user, "free", BASE)
+        await self.fixture.limit_token(limited, [MINE.upper(), "other@example.org"], True, BASE)
+        await self.fixture.limit_token(marked)
+        await self.fixture.limit_token(uuid4(), [THEIRS])
         expected = {
-            token_id: TokenLimits(frozenset({MINE, "other@example.org"}), True, BASE),
-            elsewhere: TokenLimits(None, False, None),
+            limited: TokenLimits(frozenset({MINE, "other@example.org"}), True, BASE),
+            marked: TokenLimits(None, False, None),
+            free: TokenLimits(),
         }
-        self.assertEqual(await self.store.find_limits([token_id, unlimited, elsewhere]), expected)
-        await self.fixture.limit_token(token_id, [])
-        self.assertEqual(await self.store.find_limits([token_id]), {token_id: TokenLimits(frozenset())})
-        self.assertEqual(await self.store.find_limits([unlimited]), {})
-        self.assertEqual(await self.store.find_limits([]), {})
+        self.assertEqual(await self.limits(limited, marked, free), expected)
+        for token, token_id in (("limited", limited), ("marked", marked), ("free", free)):
+            record = await self.store.find_login(token)
+            assert record is not None
+            self.assertEqual((record.token_id, record.limits), (token_id, expected[token_id]))
+        await self.fixture.limit_token(limited, [])
+        self.assertEqual(await self.limits(limited), {limited: TokenLimits(frozenset())})
 
 
 class LimitedInboxContract(StoreContract):

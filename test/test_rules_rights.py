@@ -40,8 +40,9 @@ class ObjectionTests(SynchronousTestCase):
     def test_table(self) -> None:
         """The end of the token or of its limits comes first, then the subscription."""
         for expires_at, limit, status, end, expected in TABLE:
-            record = LoginRecord(UUID(int=1), UUID(int=2), "me@example.com", expires_at, status, end)
-            found = objection(record, TokenLimits(expires_at=limit), NOW)
+            limits = TokenLimits(expires_at=limit)
+            record = LoginRecord(UUID(int=1), UUID(int=2), "me@example.com", expires_at, status, end, limits)
+            found = objection(record, NOW)
             self.assertIs(found, expected, (expires_at, limit, status, end))
 
 
@@ -76,4 +77,5 @@ class EndOfSessionTests(SynchronousTestCase):
     def test_table(self) -> None:
         """What ends a login ends a session, and so does another token, user, or limit than it began with."""
         for then, record, limits, expected in ENDS:
-            self.assertIs(end_of_session(USER, then, record, limits, NOW), expected, (then, record, limits))
+            now = None if record is None else replace(record, limits=limits)
+            self.assertIs(end_of_session(USER, then, now, NOW), expected, (then, record, limits))

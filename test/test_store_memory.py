@@ -304,7 +304,6 @@ class MemoryUnavailableTests(store_contract.StoreContract):
             memory.start(),
             memory.find_login("token"),
             memory.find_logins([self.user]),
-            memory.find_limits([self.user]),
             memory.touch_token(self.user),
             memory.list_mailboxes(self.user),
             memory.subscriptions(self.user),

@@ -15,8 +15,8 @@ from cybertemp_imap.operator_error import OperatorError
 from cybertemp_imap.rules.domains import may_create
 from cybertemp_imap.rules.rights import Objection, objection
 from cybertemp_imap.store import statements as store_sql
-from cybertemp_imap.store.postgres import limits
-from cybertemp_imap.store.values import DomainRow, LoginRecord, TokenLimits
+from cybertemp_imap.store.logins import login_record
+from cybertemp_imap.store.values import DomainRow, LoginRecord
 
 _ISSUE = "make one with `cybertemp-imap-admin token issue`"
 
@@ -36,16 +36,13 @@ def check_account(patient: Patient) -> Findings:
 def _right(patient: Patient, account: Account) -> Finding:
     """Judge the token, or without one the subscription, by the rules of login."""
     record = LoginRecord(account.id, account.id, account.email, None, account.status, account.until)
-    of_token = TokenLimits()
     if patient.token is not None:
         rows = patient.work.query(store_sql.FIND_LOGIN, ([patient.token, hashed(patient.token)],))
         if not rows or rows[0][1] != account.id:
             told = "not accepted: " + ("it is another account's" if rows else "it is unknown, or was revoked")
             return Finding("token", FAULT, told, _ISSUE)
-        record = LoginRecord(*rows[0])
-        for row in patient.work.query(store_sql.FIND_LIMITS, ([record.token_id],)):
-            of_token = limits(*row[1:])
-    against = objection(record, of_token, datetime.now(UTC))
+        record = login_record(rows[0])
+    against = objection(record, datetime.now(UTC))
     if against is Objection.EXPIRED:
         return Finding("token", FAULT, "not accepted: it has expired", _ISSUE)
     if against is Objection.LAPSED:

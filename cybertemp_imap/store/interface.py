@@ -42,7 +42,6 @@ from cybertemp_imap.store.values import (
     Metadata,
     NewMessage,
     StatusCounts,
-    TokenLimits,
 )
 
 
@@ -122,9 +121,6 @@ class Store(Protocol):
 
     async def find_logins(self, token_ids: Sequence[UUID]) -> Sequence[LoginRecord]:
         """Return the present records of tokens, in no particular order; those that are gone are left out."""
-
-    async def find_limits(self, token_ids: Sequence[UUID]) -> dict[UUID, TokenLimits]:
-        """Return the limits of tokens, by their id; tokens that have none, known or not, are left out."""
 
     async def touch_token(self, token_id: UUID) -> None:
         """Set ``last_used_at`` of a token to now, unless it was set within the last minute."""

@@ -29,6 +29,7 @@ from cybertemp_imap.rules.flags import combine
 from cybertemp_imap.store.memory_tables import HASHED_PREFIX, StoredEmail, hashed_token
 from cybertemp_imap.store.memory_writer import MemoryWriter
 from cybertemp_imap.store.values import (
+    NO_LIMITS,
     BanRow,
     DomainRow,
     Expunged,
@@ -39,7 +40,6 @@ from cybertemp_imap.store.values import (
     MessageState,
     Metadata,
     StatusCounts,
-    TokenLimits,
 )
 
 MINUTE = timedelta(minutes=1)
@@ -81,16 +81,17 @@ class MemoryStore(MemoryWriter):
         self._reach()
         return [
             LoginRecord(
-                each, kept.user_id, user.email, kept.expires_at, user.subscription_status, user.subscription_end
+                each,
+                kept.user_id,
+                user.email,
+                kept.expires_at,
+                user.subscription_status,
+                user.subscription_end,
+                self.limits.get(each, NO_LIMITS),
             )
             for each in token_ids
             if (kept := self.tokens.get(each)) is not None and (user := self.users.get(kept.user_id)) is not None
         ]
-
-    async def find_limits(self, token_ids: Sequence[UUID]) -> dict[UUID, TokenLimits]:
-        """Return the limits of those tokens that have some."""
-        self._reach()
-        return {each: self.limits[each] for each in token_ids if each in self.limits}
 
     async def touch_token(self, token_id: UUID) -> None:
         """Set when a token was last used to now, unless that was within the last minute."""

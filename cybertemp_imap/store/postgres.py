@@ -16,6 +16,7 @@ from cybertemp_imap.store.asynchronous import Row
 from cybertemp_imap.store.connection import watched
 from cybertemp_imap.store.interface import MailboxReads
 from cybertemp_imap.store.listener import Listener, Observer
+from cybertemp_imap.store.logins import limits, login_record
 from cybertemp_imap.store.messages import MessageReader, array
 from cybertemp_imap.store.pool import Pool
 from cybertemp_imap.store.reading import MailboxReader, ReplicaReading, entries
@@ -189,15 +190,15 @@ class PostgresStore(MessageReader, MailboxReader, MailboxWriter):
         # Whoever has read a stored hash must not be able to log in with it.
         candidates = [hashed] if token.startswith(HASHED) else [hashed, token]
         rows = await self.pool.query(sql.FIND_LOGIN, (candidates,), repeatable=True)
-        return LoginRecord(*rows[0]) if rows else None
+        return login_record(rows[0]) if rows else None
 
     async def find_logins(self, token_ids: Sequence[UUID]) -> Sequence[LoginRecord]:
         """Look tokens up by their ids; see the interface."""
         rows = await self.pool.query(sql.FIND_LOGINS, (list(token_ids),), repeatable=True)
-        return [LoginRecord(*row) for row in rows]
+        return [login_record(row) for row in rows]
 
     async def find_limits(self, token_ids: Sequence[UUID]) -> dict[UUID, TokenLimits]:
-        """Look limits of tokens up; see the interface."""
+        """Return the limits of tokens, by their id, wherever the tokens are; those that have none are left out."""
         rows = await self.pool.query(sql.FIND_LIMITS, (list(token_ids),), repeatable=True)
         return {token_id: limits(addresses, *rest) for token_id, addresses, *rest in rows}
 
@@ -306,9 +307,3 @@ class PostgresStore(MessageReader, MailboxReader, MailboxWriter):
     async def _head(self, mailbox: MailboxRef) -> MailboxHead | None:
         rows = await self.pool.query(sql.HEAD, (mailbox.user_id, mailbox.id), repeatable=True)
         return MailboxHead(*rows[0]) if rows else None
-
-
-def limits(addresses: Sequence[str | None] | None, read_only: bool, expires_at: datetime | None) -> TokenLimits:
-    """Return the limits of a token as they are stored: addresses in any case, of which an empty one is none."""
-    reached = None if addresses is None else frozenset(each.strip().lower() for each in addresses if each)
-    return TokenLimits(reached, read_only, expires_at)

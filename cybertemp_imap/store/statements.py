@@ -6,15 +6,19 @@ from __future__ import annotations
 
 FIND_LOGIN = """
     SELECT t.id, t.user_id, u.email, imap.clamp_time(t.expires_at), u.subscription_status,
-           imap.clamp_time(u.subscription_end_date)
+           imap.clamp_time(u.subscription_end_date),
+           l.token_id IS NOT NULL, l.addresses, l.read_only, imap.clamp_time(l.expires_at)
     FROM public.imap_tokens t JOIN public.users u ON u.id = t.user_id
+    LEFT JOIN imap.token_limit l ON l.token_id = t.id
     WHERE t.token = ANY (%s)
 """
 
 FIND_LOGINS = """
     SELECT t.id, t.user_id, u.email, imap.clamp_time(t.expires_at), u.subscription_status,
-           imap.clamp_time(u.subscription_end_date)
+           imap.clamp_time(u.subscription_end_date),
+           l.token_id IS NOT NULL, l.addresses, l.read_only, imap.clamp_time(l.expires_at)
     FROM public.imap_tokens t JOIN public.users u ON u.id = t.user_id
+    LEFT JOIN imap.token_limit l ON l.token_id = t.id
     WHERE t.id = ANY (%s::uuid[])
 """
 

@@ -10,6 +10,23 @@ from uuid import UUID
 
 
 @dataclass(frozen=True, slots=True)
+class TokenLimits:
+    """What a token may do less than its account.
+
+    ``addresses``, in lower case, are all that it reaches, None all of the account's; a token that is ``read_only``
+    changes nothing; ``expires_at`` is aware, and counts besides that of the token itself.
+    """
+
+    addresses: frozenset[str] | None = None
+    read_only: bool = False
+    expires_at: datetime | None = None
+
+
+NO_LIMITS = TokenLimits()
+"""Of a token that may do what its account may."""
+
+
+@dataclass(frozen=True, slots=True)
 class LoginRecord:
     """What is known of a token and the account it belongs to; no judgement is made here.
 
@@ -22,19 +39,7 @@ class LoginRecord:
     expires_at: datetime | None
     subscription_status: str | None
     subscription_end: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
-class TokenLimits:
-    """What a token may do less than its account.
-
-    ``addresses``, in lower case, are all that it reaches, None all of the account's; a token that is ``read_only``
-    changes nothing; ``expires_at`` is aware, and counts besides that of the token itself.
-    """
-
-    addresses: frozenset[str] | None = None
-    read_only: bool = False
-    expires_at: datetime | None = None
+    limits: TokenLimits = NO_LIMITS
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
 from cybertemp_imap.errors import StoreUnavailable
 from cybertemp_imap.store.postgres import PostgresStore
-from cybertemp_imap.store.values import DomainRow, LoginRecord, MailboxRef
+from cybertemp_imap.store.values import NO_LIMITS, DomainRow, LoginRecord, MailboxRef
 from cybertemp_imap.supabase.accounts import SupabaseAccounts
 from cybertemp_imap.supabase.bans import BanKeeper, read_bans
 from cybertemp_imap.supabase.client import SupabaseClient
 from cybertemp_imap.supabase.domains import read_domains
+
+_NO_TOKEN = UUID(int=0)
 
 
 class HostedStore(PostgresStore):
@@ -66,13 +69,19 @@ class HostedStore(PostgresStore):
         """Look a token up; see the interface."""
         if self._accounts is None:
             return await super().find_login(token)
-        return await self._accounts.find_login(token)
+        record = await self._accounts.find_login(token)
+        # Asked in every case, for the sake of the time it takes.
+        token_id = _NO_TOKEN if record is None else record.token_id
+        limits = await self.find_limits([token_id])
+        return None if record is None else replace(record, limits=limits.get(token_id, NO_LIMITS))
 
     async def find_logins(self, token_ids: Sequence[UUID]) -> Sequence[LoginRecord]:
         """Look tokens up by their ids; see the interface."""
         if self._accounts is None:
             return await super().find_logins(token_ids)
-        return await self._accounts.find_logins(token_ids)
+        records = await self._accounts.find_logins(token_ids)
+        limits = await self.find_limits(token_ids)
+        return [replace(record, limits=limits.get(record.token_id, NO_LIMITS)) for record in records]
 
     async def touch_token(self, token_id: UUID) -> None:
         """Set ``last_used_at``; see the interface."""
