@@ -114,12 +114,15 @@ RECENT = "SELECT b.recent_uid FROM imap.held b WHERE b.user_id = %s AND b.id = %
 
 # -- counting ---------------------------------------------------------------------------------------------------------
 
+# By lists of flags first: a mailbox has few different ones, and looking for a flag costs far more than comparing lists.
 COUNTS = """
-    SELECT count(m.uid), count(*) FILTER (WHERE NOT imap.has_flag(m.flags, '\\seen')),
-           count(*) FILTER (WHERE imap.has_flag(m.flags, '\\deleted')),
-           count(*) FILTER (WHERE m.uid >= b.recent_uid)
-    FROM imap.held b LEFT JOIN imap.message m ON m.mailbox_id = b.id
-    WHERE b.user_id = %s AND b.id = %s AND m.uid IS NOT NULL
+    SELECT coalesce(sum(f.messages), 0)::bigint,
+           coalesce(sum(f.messages) FILTER (WHERE NOT imap.has_flag(f.flags, '\\seen')), 0)::bigint,
+           coalesce(sum(f.messages) FILTER (WHERE imap.has_flag(f.flags, '\\deleted')), 0)::bigint,
+           coalesce(sum(f.recent), 0)::bigint
+    FROM (SELECT m.flags, count(*) AS messages, count(*) FILTER (WHERE m.uid >= b.recent_uid) AS recent
+          FROM imap.held b JOIN imap.message m ON m.mailbox_id = b.id
+          WHERE b.user_id = %s AND b.id = %s GROUP BY m.flags) f
 """
 
 UNRENDERED = """
