@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from cybertemp_imap.admin import checks_notifications, statements
+from cybertemp_imap.store.connection import LISTENS
+from cybertemp_imap.store.statements import LISTEN, TAKES_CHANGES
 from test.admin_case import USER, AdminTestCase
 from test.certificates import make_certificate
 from test.server_process import ServerProcess
@@ -194,7 +196,9 @@ class RunningTests(DoctorCase):
         self.assertIn("worked", found["login"][1])
         told = self.facts("status")
         self.assertTrue(told["ports"][self.environ["IMAP_BIND"]].startswith("* OK"))
+        # Whatever the connection that listens was last asked for.
         self.assertEqual((told["accounts"], told["addresses"], told["listening_processes"]), (1, 1, 1))
+        self.assertTrue(all(each.startswith(LISTENS) for each in (LISTEN, TAKES_CHANGES)))
 
     def test_status_without_a_server(self) -> None:
         """Its status is 1 where nobody answers."""

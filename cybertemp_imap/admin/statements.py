@@ -119,7 +119,7 @@ STATUS = """
            (SELECT greatest(c.reltuples, 0)::bigint FROM pg_class c WHERE c.oid = 'public.emails'::regclass),
            (SELECT count(DISTINCT f.mailbox_id) FROM imap.feed f), (SELECT count(*) FROM imap.arrival),
            (SELECT count(*) FROM pg_stat_activity a
-            WHERE a.datname = current_database() AND a.query = 'LISTEN cybertemp_imap')
+            WHERE a.datname = current_database() AND starts_with(a.query, %s))
 """
 
 MISSING_PRIVILEGES = """

@@ -7,14 +7,14 @@ from typing import Any
 from cybertemp_imap.admin import statements as sql
 from cybertemp_imap.admin.probing import greeting, is_imap, ports, readiness
 from cybertemp_imap.admin.work import Work, command
-from cybertemp_imap.store.connection import describe
+from cybertemp_imap.store.connection import LISTENS, describe
 
 
 @command(None, "status", "status --json")
 def status(work: Work) -> int:
     """Show whether the service answers, and what is in its database; status 1 where a port does not answer."""
     answers = {str(port): _answer(port) for port in ports(work.settings) if not port.proxied}
-    ((version, users, addresses, mail, opened, waiting, listeners),) = work.query(sql.STATUS)
+    ((version, users, addresses, mail, opened, waiting, listeners),) = work.query(sql.STATUS, (LISTENS,))
     ready = readiness(work.settings)
     facts: dict[str, Any] = {
         "ports": answers,

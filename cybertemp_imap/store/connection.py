@@ -16,6 +16,9 @@ from cybertemp_imap.operator_error import OperatorError
 #: Seconds to wait for a server that does not answer, unless the connection string says otherwise.
 CONNECT_TIMEOUT = 10
 
+#: Begins what the connection that listens asks for, so that pg_stat_activity shows who listens.
+LISTENS = "/* cybertemp_imap listens */ "
+
 #: The oldest server version supported, as ``server_version`` counts.
 OLDEST_SERVER = 120000
 

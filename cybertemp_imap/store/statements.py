@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from cybertemp_imap.store import connection
+
 # -- accounts ---------------------------------------------------------------------------------------------------------
 
 FIND_LOGIN = """
@@ -274,10 +276,10 @@ COPY = "SELECT uid, new_uid FROM imap.copy(%s, %s, %s::bigint[], %s, %s::uuid[])
 MOVE = "SELECT uid, new_uid FROM imap.move(%s, %s, %s::bigint[], %s)"
 
 # The same answer as that of TAKES_CHANGES.
-LISTEN = "LISTEN cybertemp_imap; SHOW transaction_read_only"
+LISTEN = connection.LISTENS + "LISTEN cybertemp_imap; SHOW transaction_read_only"
 
 # That it is answered tells that all notifications from before have come.
-TAKES_CHANGES = "SHOW transaction_read_only"
+TAKES_CHANGES = connection.LISTENS + "SHOW transaction_read_only"
 
 # -- replicas ---------------------------------------------------------------------------------------------------------
 
