@@ -184,7 +184,8 @@ class Visitor:
         for subject, _ in some:
             self.record.there.pop(subject, None)
             del self._mine[subject]
-        if self._given(session, "STORE", f"UID STORE {uids} +FLAGS.SILENT (\\Deleted)") and self._given(
+        # Not .SILENT: should the database be away for what comes next, the session must know of the flag.
+        if self._given(session, "STORE", f"UID STORE {uids} +FLAGS (\\Deleted)") and self._given(
             session, "EXPUNGE", f"UID EXPUNGE {uids}"
         ):
             self.record.gone.update(subject for subject, _ in some)
