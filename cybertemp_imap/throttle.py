@@ -149,7 +149,7 @@ class Throttle:
         self.longest_wait = longest_wait
         self._intervals = (MINUTE / network_failures, MINUTE / account_failures)
         self._now = now
-        # Timers of those who wait in this process, by each key that they wait for, in the order in which they came.
+        # Timers of those who wait in this process, by each key that they wait for, in the order in which they began to.
         self._waiting: dict[int, dict[Any, None]] = {}
 
     def attempt(self, network: str, account: bytes) -> Attempt:

@@ -296,6 +296,17 @@ class ContentTests(SynchronousTestCase):
         self.sources(1, 2, 3)
         self.assertEqual(self.sources(1, 2, 3), ([1, 2, 3], []))
 
+    def test_emptied(self) -> None:
+        """When nearly all messages of a mailbox go, so does what was known of where they are, whatever was tidied before."""
+        uids = range(1, 6401)
+        kept = Kept(Ring(1 << 20))
+        kept.note(uids, [b"x"] * len(uids))
+        kept.tidy(uids[1:])
+        self.assertEqual(len(kept._places), 101)
+        kept.tidy([6400])
+        self.assertEqual(len(kept._places), 1)
+        self.assertEqual(kept.lengths([1, 6400]), [None, 1])
+
     def test_without(self) -> None:
         """Where nothing is to be kept, the store is asked."""
         shared = SharedMailbox(self.store, self.shared.ref)

@@ -88,7 +88,8 @@ class Kept:
 
         The ring forgets them by itself, but only once it has been written all through, which may take for ever.
         """
-        if len(self._places) > self._few:
+        # No more blocks hold a message than there are messages, however many did at the last look.
+        if len(self._places) > min(self._few, 2 * len(uids) + SPARE):
             self._places.forget_others(uids)
             self._few = 2 * len(self._places) + SPARE
 
