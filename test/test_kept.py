@@ -297,7 +297,7 @@ class ContentTests(SynchronousTestCase):
         self.assertEqual(self.sources(1, 2, 3), ([1, 2, 3], []))
 
     def test_emptied(self) -> None:
-        """When nearly all messages of a mailbox go, so does what was known of where they are, whatever was tidied before."""
+        """When nearly all messages of a mailbox go, so does what was known of where they are."""
         uids = range(1, 6401)
         kept = Kept(Ring(1 << 20))
         kept.note(uids, [b"x"] * len(uids))

@@ -11,6 +11,7 @@ from twisted.internet.task import deferLater
 from twisted.trial.unittest import TestCase
 
 from cybertemp_imap.errors import StoreUnavailable
+from cybertemp_imap.store.asynchronous import Connection
 from cybertemp_imap.store.pool import Pool
 from test import postgres
 
@@ -86,6 +87,27 @@ class PoolTests(TestCase):
         with self.assertRaises(psycopg2.ProgrammingError):
             await pool.query("SELECT nonsense")
         self.assertEqual(await pool.query("SELECT 1"), [(1,)])
+
+    async def test_renewed_while_connecting(self) -> None:
+        """A connection that was being made when the pool was renewed is not used: it may be to the old server."""
+        pool = await self.pool(size=1)
+        made, dial = [], pool._dialer.connect
+        arrived: Deferred[None] = Deferred()
+
+        async def connect() -> Connection:
+            connection = await dial()
+            made.append(connection)
+            if len(made) == 1:
+                arrived.callback(None)
+                await deferLater(reactor, 0.1)
+            return connection
+
+        self.patch(pool._dialer, "connect", connect)
+        pool.renew()
+        await arrived
+        pool.renew()
+        await pool.query("SELECT 1")
+        self.assertEqual([connection.dead for connection in made], [True, False])
 
     async def test_lost_while_idle(self) -> None:
         """Connections that the server closes while nobody uses them are replaced."""

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from typing import Any
+from uuid import uuid4
 
 import psycopg2
 from twisted.internet.defer import Deferred
 
+from cybertemp_imap.errors import Refused
 from cybertemp_imap.mime.row import EmailRow
-from cybertemp_imap.store.values import Expunged, FlagChange, FlagMode, MailboxRef
-from test.store_contract import MINE, StoreContract, letter
+from cybertemp_imap.store.values import Expunged, FlagChange, FlagMode, MailboxRef, NewMessage
+from test.store_contract import BASE, MINE, StoreContract, letter
 from test.store_contract_observe import until
 from test.test_store_postgres import PostgresFixture
 
@@ -154,3 +157,57 @@ class TakenAwayTests(StoreContract):
 
 async def _awaited(outcome: Awaitable[object]) -> object:
     return await outcome
+
+
+class LateAppendTests(StoreContract):
+    """APPEND, and what others do while it waits or after it began."""
+
+    fixture_type = PostgresFixture
+
+    def message(self, sender: str = "") -> NewMessage:
+        """Return a message of one octet; its source is not sent beforehand."""
+        return NewMessage(uuid4(), 1, (), BASE, from_addr=sender, rest=b"x")
+
+    def other_program(self) -> Any:
+        """Connect as another program."""
+        assert isinstance(self.fixture, PostgresFixture)
+        connection = psycopg2.connect(self.fixture.dsn)
+        self.addCleanup(connection.close)
+        return connection
+
+    async def test_banned_meanwhile(self) -> None:
+        """A sender who is banned while APPEND waits for the mailbox is refused, and no UID is used up."""
+        mailbox = await self.open(self.account, "Archive")
+        await self.fixture.ban("sender", "other@bad.example")
+        before = await self.refresh(mailbox)
+        holder = self.other_program()
+        holder.cursor().execute("SELECT 1 FROM imap.mailbox WHERE id = %s FOR UPDATE", (mailbox.id,))
+        appending = Deferred.fromCoroutine(self.store.append(mailbox, [self.message("spam@bad.example")]))
+        watcher = self.other_program()
+        watcher.autocommit = True
+        waiting = "SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+
+        def waits() -> bool:
+            with watcher.cursor() as cursor:
+                cursor.execute(waiting)
+                return bool(cursor.rowcount)
+
+        await until(waits)
+        await self.fixture.ban("sender", "spam@bad.example")
+        holder.commit()
+        with self.assertRaises(Refused):
+            await appending
+        self.assertEqual((await self.refresh(mailbox)).uid_next, before.uid_next)
+
+    async def test_kept_out(self) -> None:
+        """A message that another program's trigger keeps out of the table is not answered as if it were there."""
+        mailbox = await self.open(self.account, "Archive")
+        connection = self.other_program()
+        connection.cursor().execute(
+            "CREATE FUNCTION public.none() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';"
+            "CREATE TRIGGER none BEFORE INSERT ON public.emails FOR EACH ROW EXECUTE FUNCTION public.none()"
+        )
+        connection.commit()
+        with self.assertRaises(psycopg2.Error):
+            await self.store.append(mailbox, [self.message()])
+        self.assertEqual(await self.contents(mailbox), {})

@@ -81,6 +81,7 @@ class Pool:
         self._free: list[Connection] = []
         self._all: set[Connection] = set()
         self._outdated: set[Connection] = set()
+        self._renewals = 0
         self._opening = 0
         self._waiting: deque[Deferred[Connection]] = deque()
         self._retry: Any = None
@@ -147,6 +148,7 @@ class Pool:
 
     def renew(self) -> None:
         """Have all that is run from now on run on new connections: there is another server, perhaps."""
+        self._renewals += 1
         self._outdated |= self._all
         free, self._free = self._free, []
         for connection in free:
@@ -193,6 +195,7 @@ class Pool:
             Deferred.fromCoroutine(self._open()).addErrback(self._failed)
 
     async def _open(self) -> None:
+        renewals = self._renewals
         try:
             connection = await self._dialer.connect()
         except StoreUnavailable:
@@ -202,6 +205,11 @@ class Pool:
             self._opening -= 1
         if self._stopped:
             connection.abort()
+            return
+        if renewals != self._renewals:
+            # It may lead to the server of before.
+            connection.abort()
+            self._mend()
             return
         self._pause = FIRST_RETRY
         if self._away:
