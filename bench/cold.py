@@ -88,6 +88,9 @@ def as_text(results: dict[str, Any]) -> list[str]:
         f"{'TEXT':>8} {'pause':>7} {'MB/s':>6} {'memory':>7}",
     ]
     for name, runs in results["rows"].items():
+        if not runs:
+            # It was stopped before.
+            continue
         middle = {
             key: statistics.median(run[key] for run in runs)
             for key in ("select", "first", "listing", "search", "bodies")

@@ -14,7 +14,7 @@ from unittest import mock
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from bench import churn, curves, report, run
+from bench import churn, cold, curves, report, run
 from bench.beside import Plan
 from bench.scenarios import SCENARIOS
 from bench.servers import Ours
@@ -44,6 +44,10 @@ class BenchTests(SynchronousTestCase):
             self.assertGreater(row[Ours.name]["median"], 0.0)
         for scenario in SCENARIOS:
             self.assertIn(scenario.title, report.as_text(results))
+
+    def test_cold_stopped(self) -> None:
+        """What was not come to when it was stopped has no line."""
+        self.assertEqual(len(cold.as_text({"rows": {"a mailbox": []}})), 2)
 
     def test_churn(self) -> None:
         """Everybody comes and goes without an error, all have left when it is counted, and the count is told."""
