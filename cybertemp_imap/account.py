@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Coroutine, Sequence
 from functools import partial
 from typing import Any, NoReturn
 from weakref import WeakSet
 
 from twisted.internet.defer import Deferred
-from twisted.mail.imap4 import IAccount, IMailboxInfo, INamespacePresenter, MailboxException
+from twisted.mail.imap4 import IAccount, INamespacePresenter, MailboxException
 from zope.interface import implementer
 
 from cybertemp_imap.addresses import Addresses
 from cybertemp_imap.auth import Identity, Realm
-from cybertemp_imap.errors import Refusal, Refused
+from cybertemp_imap.errors import Refusal, Refused, suppress_refusal
 from cybertemp_imap.known_names import Name
+from cybertemp_imap.listing import Listing
 from cybertemp_imap.mailbox import Mailbox
-from cybertemp_imap.naming import DELIMITER, INBOX, name_of
+from cybertemp_imap.naming import DELIMITER, INBOX, name_of, parents_of
 from cybertemp_imap.protocol.pattern import ListPattern
 from cybertemp_imap.reach import Key, Reach
 from cybertemp_imap.rules.addresses import canonical, spellings
@@ -27,36 +26,6 @@ from cybertemp_imap.shared_mailboxes import SharedMailboxes
 from cybertemp_imap.store.interface import MailboxReads, Store
 from cybertemp_imap.store.values import MailboxRef, NewMessage, StatusCounts
 from cybertemp_imap.watch import SessionWatch
-
-
-@implementer(IMailboxInfo)
-@dataclass(frozen=True, slots=True)
-class Listing:
-    """One name as LIST shows it (RFC 9051 section 7.3.1).
-
-    ``exists`` is false for a name that is there only because others are below it or it was subscribed to.
-    """
-
-    name: str
-    exists: bool
-    subscribed: bool
-    has_children: bool
-    special_use: str | None = None
-
-    @property
-    def attributes(self) -> tuple[str, ...]:
-        """The attributes that a plain LIST shows."""
-        found: tuple[str, ...] = () if self.exists else ("\\NonExistent", "\\Noselect")
-        found += ("\\HasChildren",) if self.has_children else ("\\HasNoChildren",)
-        return found if self.special_use is None else (*found, self.special_use)
-
-    def getFlags(self) -> Sequence[str]:
-        """Return the attributes."""
-        return self.attributes
-
-    def getHierarchicalDelimiter(self) -> str:
-        """Return the hierarchy delimiter."""
-        return DELIMITER
 
 
 @implementer(IAccount, INamespacePresenter)
@@ -400,22 +369,3 @@ def _as_mailbox_exception(doing: Coroutine[Any, Any, object]) -> Deferred[bool]:
         return True
 
     return Deferred.fromCoroutine(done())
-
-
-@contextmanager
-def suppress_refusal(*passed: Refusal) -> Iterator[None]:
-    """Pass over some kinds of refusal."""
-    try:
-        yield
-    except Refused as refused:
-        if refused.refusal not in passed:
-            raise
-
-
-def parents_of(names: Iterable[str]) -> Iterable[str]:
-    """Return every name above these in the hierarchy."""
-    for name in names:
-        above, delimiter, _ = name.rpartition(DELIMITER)
-        while delimiter:
-            yield above
-            above, delimiter, _ = above.rpartition(DELIMITER)

@@ -7,6 +7,8 @@ the log.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import Enum
 
 
@@ -92,6 +94,16 @@ class Refused(Exception):
         super().__init__(refusal.name)
         self.refusal = refusal
         self.code = code or refusal.code
+
+
+@contextmanager
+def suppress_refusal(*passed: Refusal) -> Iterator[None]:
+    """Pass over some kinds of refusal."""
+    try:
+        yield
+    except Refused as refused:
+        if refused.refusal not in passed:
+            raise
 
 
 class StoreUnavailable(Exception):

@@ -15,6 +15,7 @@ An account's key has no ``@``, an address always has one: neither can ever be ta
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from uuid import UUID
 
 from cybertemp_imap.errors import Refusal, Refused
@@ -85,3 +86,12 @@ def is_possible(name: str) -> bool:
     if "" in name.split(DELIMITER):
         return False
     return _IMPOSSIBLE.search(name) is None
+
+
+def parents_of(names: Iterable[str]) -> Iterable[str]:
+    """Return every name above these in the hierarchy."""
+    for name in names:
+        above, delimiter, _ = name.rpartition(DELIMITER)
+        while delimiter:
+            yield above
+            above, delimiter, _ = above.rpartition(DELIMITER)

@@ -16,8 +16,9 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import TestCase
 from zope.interface.verify import verifyClass, verifyObject
 
-from cybertemp_imap.account import Account, Listing, watched_realm
+from cybertemp_imap.account import Account, watched_realm
 from cybertemp_imap.auth import Identity, TokenChecker
+from cybertemp_imap.listing import Listing
 from cybertemp_imap.mailbox import Mailbox
 from cybertemp_imap.message import Message, MessagePart
 from cybertemp_imap.mime.render import render

@@ -55,11 +55,7 @@ class PlanTests(StoreContract):
         mailbox = await self.open()
         box = (mailbox.user_id, mailbox.id)
         with closing(psycopg2.connect(fixture.dsn)) as connection, connection.cursor() as cursor:
-            for count, analyse in ((COUNT // 4, True), (COUNT * 10, False)):
-                cursor.execute(_FILL, (MINE, count))
-                cursor.execute("SELECT * FROM imap.refresh(%s, %s)", box)
-                if analyse:
-                    cursor.execute("ANALYZE")
+            self.grow(cursor, box)
             uids = list(range(COUNT, COUNT + FEW))
             for name in ("WEIGHTS", "ROWS", "SAVED_DATES", "OBJECT_IDS"):
                 before = self.rows_read(cursor)
@@ -75,11 +71,7 @@ class PlanTests(StoreContract):
         box = (mailbox.user_id, mailbox.id)
         found: list[int] = []
         with closing(psycopg2.connect(fixture.dsn)) as connection, connection.cursor() as cursor:
-            for count, analyse in ((COUNT // 4, True), (COUNT * 10, False)):
-                cursor.execute(_FILL, (MINE, count))
-                cursor.execute("SELECT * FROM imap.refresh(%s, %s)", box)
-                if analyse:
-                    cursor.execute("ANALYZE")
+            self.grow(cursor, box)
             before = self.rows_read(cursor)
             while len(found) % PAGE == 0:
                 cursor.execute(statements.STATES, (*box, found[-1] if found else 0, PAGE))
@@ -87,6 +79,14 @@ class PlanTests(StoreContract):
             read = self.rows_read(cursor) - before
         self.assertEqual(found, list(range(1, COUNT // 4 + COUNT * 10 + 1)))
         self.assertLess(read, 2 * len(found))
+
+    def grow(self, cursor: Any, box: tuple[Any, int]) -> None:
+        """Fill a mailbox, have PostgreSQL analyse it, and fill it with far more."""
+        for count, analyse in ((COUNT // 4, True), (COUNT * 10, False)):
+            cursor.execute(_FILL, (MINE, count))
+            cursor.execute("SELECT * FROM imap.refresh(%s, %s)", box)
+            if analyse:
+                cursor.execute("ANALYZE")
 
     def rows_read(self, cursor: Any) -> int:
         """Return how many rows the transaction has read so far."""

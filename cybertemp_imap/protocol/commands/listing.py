@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from cybertemp_imap.account import Listing, parents_of
 from cybertemp_imap.errors import Refusal, Refused
-from cybertemp_imap.naming import DELIMITER
+from cybertemp_imap.listing import Listing
+from cybertemp_imap.naming import DELIMITER, parents_of
 from cybertemp_imap.protocol.command import List, Lsub
 from cybertemp_imap.protocol.commands.names import utf8_enabled
 from cybertemp_imap.protocol.commands.status import status_line
