@@ -164,12 +164,14 @@ class View:
             self.told_mod_seq = self._messages.mod_seq if exists else self.told_mod_seq
             return NOTHING
         gone = self._tell_expunged() if expunge and self._gone else ()
+        # Before new messages are numbered: flags of one of these would seem to tell of all those before it.
+        flags = self._tell_flags()
         grown = exists and self._take_new()
         before = self._recent_told
         if gone or grown:
             self._recent_told = self.recent_count
         recent = self._recent_told if self._recent_told != before else None
-        report = Report(gone, len(self.uids) if grown else None, recent, self._tell_flags())
+        report = Report(gone, len(self.uids) if grown else None, recent, flags)
         if exists and not self._gone:
             self.told_mod_seq = self._messages.mod_seq
         return report

@@ -166,6 +166,7 @@ class OfflineTests(SynchronousTestCase):
 
     @settings(max_examples=150, deadline=None)
     @example([("come", 0), ("expunge", 2), ("flag", 3), ("UID FETCH 1:* FLAGS", 0)], 0)
+    @example([("come", 0), ("deliver", 2), ("flag elsewhere", 5), ("NOOP", 0)], 0)
     @given(STEPS, st.integers(0, 3))
     def test_cache(self, steps: list[tuple[str, int]], form: int) -> None:
         """After it has come back, each client's cache is what there is: no flag, no message more or less."""

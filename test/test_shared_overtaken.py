@@ -95,6 +95,8 @@ class OvertakenTests(SynchronousTestCase):
             await self.store.store_flags(self.shared.ref, [1], FlagMode.ADD, ["late"], None)
             await self.shared.refresh()
 
+        # The session has been told of the messages, as any that changes one has.
+        self.assertEqual(self.view.report(expunge=True).exists, 2)
         self.store.meanwhile = changed_elsewhere
         change = self.shared.store_flags(self.view, [1], FlagMode.ADD, ["work"], None)
         outcome = self.successResultOf(Deferred.fromCoroutine(change))
