@@ -53,7 +53,7 @@ class Faults:
         self._chance = chance
         self.kinds: dict[str, Callable[[], None]] = {
             "connections cut": lambda: proxy.run(DatabaseProxy.cut),
-            "back-ends terminated": self._terminate,
+            "back-ends terminated": postgres.terminate,
             "way shut": lambda: self._way(DatabaseProxy.shut, DatabaseProxy.unshut),
             "way stalled": lambda: self._way(DatabaseProxy.stall, DatabaseProxy.resume),
             "way slow": self._slow,
@@ -77,9 +77,6 @@ class Faults:
         self._proxy.run(setattr, "delay", 0.1)
         time.sleep(self._chance.uniform(*ABSENCE))
         self._proxy.run(setattr, "delay", 0.0)
-
-    def _terminate(self) -> None:
-        self._postgres.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()")
 
     def _lock(self) -> None:
         with everything_locked(self._postgres.dsn):

@@ -8,8 +8,8 @@ import signal
 import subprocess
 import tempfile
 import time
-from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import psycopg2
 
@@ -19,6 +19,11 @@ from cybertemp_imap.store import migrations
 from test.postgres import test_programs
 
 PATIENCE = 60.0
+
+_TERMINATE = """
+    SELECT pid, pg_terminate_backend(pid) FROM pg_stat_activity
+    WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()
+"""
 
 
 class MortalPostgres:
@@ -82,12 +87,18 @@ class MortalPostgres:
         self._server.stop()
 
     def crash(self) -> None:
-        """Let one of its processes crash, and return when that has begun."""
+        """Let one of its processes crash, and return when all have ended for that; it recovers by itself."""
         connection = psycopg2.connect(self._server.dsn_of("postgres"))
+        _, *children = self._processes()
         os.kill(connection.info.backend_pid, signal.SIGABRT)
-        with suppress(psycopg2.OperationalError):
-            connection.cursor().execute("SELECT pg_sleep(60)")
         connection.close()
+        for process in children:
+            self._wait_for_end(process)
+
+    def terminate(self) -> None:
+        """End all connections, and return when they have ended."""
+        for process, _ in self.execute(_TERMINATE):
+            self._wait_for_end(process)
 
     def freeze(self) -> None:
         """Stop its processes without ending them: they answer nothing."""
@@ -104,7 +115,7 @@ class MortalPostgres:
         self._server.stop()
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def execute(self, statement: str, *parameters: object) -> list[tuple[object, ...]]:
+    def execute(self, statement: str, *parameters: object) -> list[tuple[Any, ...]]:
         """Run a statement by itself, in the database ``postgres``, and return its rows."""
         connection = psycopg2.connect(self._server.dsn_of("postgres"))
         connection.autocommit = True

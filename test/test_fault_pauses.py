@@ -46,7 +46,7 @@ class PauseTests(FaultTestCase):
             "cut": self.proxy.cut,
             "shut": lambda: self.during(self.proxy.shut, self.proxy.unshut),
             "stalled": lambda: self.during(self.proxy.stall, self.proxy.resume),
-            "terminated": self.terminate,
+            "terminated": self.postgres.terminate,
             "locked": self.lock,
             "frozen": lambda: self.during(self.postgres.freeze, self.postgres.thaw),
             "crashed": self.postgres.crash,
@@ -71,7 +71,8 @@ class PauseTests(FaultTestCase):
             working.answer(tag)
         self.eventually(working, "NOOP")
         before = len(idle.messages)
-        self.assertEqual(self.append(working, "more").status, "OK")
+        while (answer := self.append(working, "more")).status != "OK":
+            self.unavailable(answer)
         while len(idle.messages) == before:
             idle.hear()
         measured: dict[str, Any] = watching.end(self.server.pid, self.report)
@@ -82,10 +83,6 @@ class PauseTests(FaultTestCase):
         begin()
         time.sleep(ABSENCE)
         end()
-
-    def terminate(self) -> None:
-        """End all connections from PostgreSQL's side."""
-        self.postgres.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()")
 
     def lock(self) -> None:
         """Hold everything locked for a moment."""
