@@ -197,12 +197,14 @@ HAS_ENCRYPTED = """
     WHERE table_schema = 'public' AND table_name = 'emails' AND column_name = 'encrypted'
 """
 
+# What a crash loses of it is computed again, so nobody waits for the disk.
 KEEP_RENDITIONS = """
     INSERT INTO imap.rendition (email_id, version, size, envelope, body, body_structure, header)
     SELECT u.email_id, %s, u.size, u.envelope, u.body, u.body_structure, u.header
     FROM unnest(%s::uuid[], %s::bigint[], %s::text[], %s::text[], %s::text[], %s::bytea[])
          AS u (email_id, size, envelope, body, body_structure, header)
-    CROSS JOIN (SELECT b.id FROM imap.held b WHERE b.user_id = %s AND b.id = %s OFFSET 0) b
+    CROSS JOIN (SELECT b.id, set_config('synchronous_commit', 'off', true)
+                FROM imap.held b WHERE b.user_id = %s AND b.id = %s OFFSET 0) b
     WHERE EXISTS (SELECT 1 FROM imap.message m WHERE m.mailbox_id = b.id AND m.email_id = u.email_id)
     ORDER BY u.email_id
     ON CONFLICT (email_id) DO UPDATE SET
