@@ -22,7 +22,10 @@ LOOKERS = 6
 """Mailboxes looked at at a time because of hints: a ban concerns all, and commands need the store meanwhile."""
 
 AT_ONCE = 3
-"""Looks at a mailbox that may follow each other at once."""
+"""Looks at a mailbox that may follow each other at once, unless there is a crowd."""
+
+CROWD = 20
+"""Mailboxes that are looked at of late, or are to be: from so many on each rests after every look."""
 
 SHARE = 20.0
 """For every second that a look takes, a mailbox rests for so long."""
@@ -43,26 +46,28 @@ class Rests:
     def __init__(self, clock: Callable[[], float] = monotonic) -> None:
         """``clock`` gives seconds."""
         self._clock = clock
-        # Until when the looks at a mailbox so far count, and the rest that the last of them is worth.
+        # Until when the looks at a mailbox so far count, and for how many seconds they may and it need not rest.
         self._rests: dict[int, tuple[float, float]] = {}
         self._counted = 0.0
         self._busy = 0
 
     def wait(self, number: int) -> float:
         """Return in how many seconds a mailbox may be looked at, 0 for now."""
-        until, rest = self._rests.get(number, (0.0, 0.0))
-        return max(0.0, until - self._clock() - (AT_ONCE - 1) * rest)
+        until, allowed = self._rests.get(number, (0.0, 0.0))
+        return max(0.0, until - self._clock() - allowed)
 
-    def looked(self, number: int, seconds: float) -> None:
-        """Take note of a look that is just over, and how long it took."""
+    def looked(self, number: int, seconds: float, waiting: int = 0) -> None:
+        """Take note of a look that is just over, how long it took, and how many mailboxes wait for theirs."""
         now = self._clock()
         if now > self._counted + 1.0:
             self._count(now)
-        rest = min(seconds * max(SHARE, SHARE_EACH * self._busy), LONGEST)
+        busy = max(self._busy, waiting)
+        rest = min(seconds * max(SHARE, SHARE_EACH * busy), LONGEST)
+        allowed = (AT_ONCE - 1) * rest if busy < CROWD else 0.0
         until, _ = self._rests.get(number, (0.0, 0.0))
         # What counted when the look began counts still: looking is no rest.
         debt = max(0.0, until - (now - seconds))
-        self._rests[number] = (now + min(debt + rest, AT_ONCE * rest), rest)
+        self._rests[number] = (now + min(debt, allowed) + rest, allowed)
 
     def _count(self, now: float) -> None:
         """Count the mailboxes that were looked at of late, and forget those that were not."""
@@ -118,7 +123,7 @@ class Looks:
                 number, heard = self._due.popitem(last=False)
                 begun = monotonic()
                 await self._look_at(number, heard)
-                self._rests.looked(number, monotonic() - begun)
+                self._rests.looked(number, monotonic() - begun, len(self._due))
         finally:
             self._lookers -= 1
 

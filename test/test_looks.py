@@ -7,7 +7,7 @@ from collections.abc import Callable
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from cybertemp_imap.looks import AT_ONCE, LONGEST, SHARE, Looks, Rests
+from cybertemp_imap.looks import AT_ONCE, CROWD, LONGEST, SHARE, SHARE_EACH, Looks, Rests
 
 
 class RestTests(SynchronousTestCase):
@@ -56,9 +56,21 @@ class RestTests(SynchronousTestCase):
             self.look(number, 0.1)
             self.clock.advance(-0.1)
         self.clock.advance(1.5)
-        for _ in range(AT_ONCE):
-            self.look(300, 0.005)
+        self.look(300, 0.005)
         self.assertGreater(self.rests.wait(300), 1.5)
+
+    def test_crowd(self) -> None:
+        """Where many others wait to be looked at, or were of late, a mailbox rests after its first look already."""
+        self.rests.looked(1, 0.005, CROWD)
+        self.assertGreater(self.rests.wait(1), 0)
+        self.rests.looked(2, 0.005, CROWD - 1)
+        self.assertEqual(self.rests.wait(2), 0)
+
+    def test_crowd_gone(self) -> None:
+        """What a mailbox was allowed before there was a crowd counts no more."""
+        for waiting in (0, CROWD, CROWD):
+            self.rests.looked(1, 1 / 128, waiting)
+        self.assertLessEqual(self.rests.wait(1), SHARE_EACH * CROWD / 128)
 
 
 class LookTests(SynchronousTestCase):
