@@ -15,6 +15,10 @@ COUNT = 400
 FEW = 50
 PAGE = 200
 
+ASKED = """
+    SELECT coalesce(sum(calls), 0) FROM pg_stat_xact_user_functions WHERE schemaname = 'imap' AND funcname = 'owns'
+"""
+
 READ = "SELECT sum(seq_tup_read + coalesce(idx_tup_fetch, 0)) FROM pg_stat_xact_user_tables"
 
 _FILL = """
@@ -58,10 +62,57 @@ class PlanTests(StoreContract):
             self.grow(cursor, box)
             uids = list(range(COUNT, COUNT + FEW))
             for name in ("WEIGHTS", "ROWS", "SAVED_DATES", "OBJECT_IDS"):
-                before = self.rows_read(cursor)
+                before = self.counted(cursor, READ)
                 cursor.execute(getattr(statements, name), (*box, uids[0], uids[-1], uids))
                 self.assertEqual(len(cursor.fetchall()), FEW)
-                self.assertLess(self.rows_read(cursor) - before, 10 * FEW, name)
+                self.assertLess(self.counted(cursor, READ) - before, 10 * FEW, name)
+
+    async def test_kept(self) -> None:
+        """To keep what was computed of a few messages, a few rows are read."""
+        fixture = self.fixture
+        assert isinstance(fixture, PostgresFixture)
+        mailbox = await self.open()
+        box = (mailbox.user_id, mailbox.id)
+        with closing(psycopg2.connect(fixture.dsn)) as connection, connection.cursor() as cursor:
+            self.grow(cursor, box)
+            cursor.execute(
+                "SELECT email_id FROM imap.message WHERE mailbox_id = %s ORDER BY uid LIMIT %s", (box[1], FEW)
+            )
+            ids = [email_id for (email_id,) in cursor.fetchall()]
+            before = self.counted(cursor, READ)
+            kept = (1, ids, [1] * FEW, *([[""] * FEW] * 3), [b""] * FEW, *box)
+            cursor.execute(statements.KEEP_RENDITIONS, kept)
+            self.assertEqual(len(cursor.fetchall()), FEW)
+            self.assertLess(self.counted(cursor, READ) - before, 10 * FEW)
+
+    async def test_whose_it_is(self) -> None:
+        """Whose a mailbox is, is looked at once for all its messages at most, in every statement that reads of them."""
+        fixture = self.fixture
+        assert isinstance(fixture, PostgresFixture)
+        mailbox = await self.open()
+        box = (mailbox.user_id, mailbox.id)
+        last = COUNT // 4 + COUNT * 10
+        page = (1, *box, last - FEW, last, None, None)
+        some = (*box, last - FEW, last, list(range(last - FEW, last + 1)))
+        statements_of = {
+            "METADATA": page,
+            "HEADERS": page,
+            "UNRENDERED": (*box, 0, 1, FEW),
+            "TOTAL_SIZE": box,
+            "COUNTS": box,
+            "CHANGES": (*box, 0, 0, FEW),
+            **dict.fromkeys(("WEIGHTS", "ROWS", "ROWS_WITH_ENCRYPTED", "SAVED_DATES", "OBJECT_IDS"), some),
+        }
+        with closing(psycopg2.connect(fixture.dsn)) as connection, connection.cursor() as cursor:
+            cursor.execute("SET track_functions = 'all'")
+            self.grow(cursor, box)
+            for _ in range(2):
+                for name, parameters in statements_of.items():
+                    before = self.counted(cursor, ASKED)
+                    cursor.execute(getattr(statements, name), parameters)
+                    self.assertNotEqual(cursor.fetchall(), [], name)
+                    self.assertLessEqual(self.counted(cursor, ASKED) - before, 1, name)
+                cursor.execute("ANALYZE")
 
     async def test_all_of_it(self) -> None:
         """All of a mailbox that has grown since PostgreSQL analysed it is read, in pages, by reading each row once."""
@@ -72,11 +123,11 @@ class PlanTests(StoreContract):
         found: list[int] = []
         with closing(psycopg2.connect(fixture.dsn)) as connection, connection.cursor() as cursor:
             self.grow(cursor, box)
-            before = self.rows_read(cursor)
+            before = self.counted(cursor, READ)
             while len(found) % PAGE == 0:
                 cursor.execute(statements.STATES, (*box, found[-1] if found else 0, PAGE))
                 found += [uid for uid, _, _ in cursor.fetchall()]
-            read = self.rows_read(cursor) - before
+            read = self.counted(cursor, READ) - before
         self.assertEqual(found, list(range(1, COUNT // 4 + COUNT * 10 + 1)))
         self.assertLess(read, 2 * len(found))
 
@@ -88,11 +139,11 @@ class PlanTests(StoreContract):
             if analyse:
                 cursor.execute("ANALYZE")
 
-    def rows_read(self, cursor: Any) -> int:
-        """Return how many rows the transaction has read so far."""
-        cursor.execute(READ)
-        ((read,),) = cursor.fetchall()
-        return int(read)
+    def counted(self, cursor: Any, statement: str) -> int:
+        """Return what the transaction has counted so far."""
+        cursor.execute(statement)
+        ((count,),) = cursor.fetchall()
+        return int(count)
 
     def steps(self, cursor: Any, box: tuple[Any, int], uids: list[int]) -> dict[str, int]:
         """Go through the steps with all messages; return how many rows each has read."""
@@ -103,7 +154,7 @@ class PlanTests(StoreContract):
             ("choose", "imap.choose(%s, %s::bigint[])", (box[1], uids)),
             ("expunge", "imap.expunge(%s, %s, NULL)", box),
         ):
-            before = self.rows_read(cursor)
+            before = self.counted(cursor, READ)
             cursor.execute(f"SELECT * FROM {call}", parameters)
-            read[name] = self.rows_read(cursor) - before
+            read[name] = self.counted(cursor, READ) - before
         return read

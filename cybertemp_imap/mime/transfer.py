@@ -86,14 +86,28 @@ def _quoted_printable(data: bytes) -> bytes:
     escaped = data.replace(b"=", b"=3D")
     for octet in sorted(set(data.translate(None, _LITERAL)) - {0x3D}):
         escaped = escaped.replace(bytes((octet,)), b"=%02X" % octet)
-    escaped = escaped.replace(b" \r\n", b"=20\r\n").replace(b"\t\r\n", b"=09\r\n")
+    escaped = escaped.replace(b" \r\n", b"=20\r\n")
+    if b"\t" in escaped:
+        escaped = escaped.replace(b"\t\r\n", b"=09\r\n")
     if escaped.endswith((b" ", b"\t")):
         escaped = escaped[:-1] + b"=%02X" % escaped[-1]
-    return b"\r\n".join([line if len(line) <= _LINE else _broken(line) for line in escaped.split(b"\r\n")])
+    # One octet is looked for far quicker than two: lines keep their CR.
+    *lines, last = escaped.split(b"\n")
+    pieces = []
+    for line in lines:
+        if len(line) <= _LINE + 1:
+            pieces.append(line)
+        elif len(line) <= 2 * _LINE and 0x3D not in line[_LINE - 3 : _LINE - 1]:
+            # As most long lines are: broken once, and at the last place there is.
+            pieces.append(line[: _LINE - 1] + b"=\r\n" + line[_LINE - 1 :])
+        else:
+            pieces.append(_broken(line[:-1]) + b"\r")
+    pieces.append(_broken(last))
+    return b"\n".join(pieces)
 
 
 def _broken(line: bytes) -> bytes:
-    """A long quoted-printable line with soft line breaks, so that no ``=XX`` is divided."""
+    """A quoted-printable line with soft line breaks where it is too long, so that no ``=XX`` is divided."""
     pieces = []
     at, size = 0, len(line)
     while size - at > _LINE:

@@ -27,7 +27,7 @@ from cybertemp_imap.store.values import MailboxRef, Metadata
 
 T = TypeVar("T")
 
-PAGE_OCTETS = 1 << 20
+PAGE_OCTETS = 1 << 21
 """How much message text is read at a time while renditions are computed."""
 
 PAGE_ROWS = 200

@@ -129,46 +129,47 @@ COUNTS = """
 
 UNRENDERED = """
     SELECT m.uid
-    FROM imap.held b JOIN imap.message m ON m.mailbox_id = b.id
-    WHERE b.user_id = %s AND b.id = %s AND m.uid > %s
+    FROM imap.message m
+    WHERE m.mailbox_id = (SELECT b.id FROM imap.held b WHERE b.user_id = %s AND b.id = %s) AND m.uid > %s
       AND NOT EXISTS (SELECT 1 FROM imap.rendition r WHERE r.email_id = m.email_id AND r.version = %s)
     ORDER BY m.uid LIMIT %s
 """
 
 TOTAL_SIZE = """
     SELECT coalesce(sum(r.size), 0)::bigint
-    FROM imap.held b JOIN imap.message m ON m.mailbox_id = b.id JOIN imap.rendition r ON r.email_id = m.email_id
-    WHERE b.user_id = %s AND b.id = %s
+    FROM imap.message m JOIN imap.rendition r ON r.email_id = m.email_id
+    WHERE m.mailbox_id = (SELECT b.id FROM imap.held b WHERE b.user_id = %s AND b.id = %s)
 """
 
 # -- messages ---------------------------------------------------------------------------------------------------------
+#
+# Whose the mailbox is, is looked at once, in a subquery of its own: as one side of a join it may be for each message.
 
 METADATA = """
     SELECT m.uid, m.email_id::text,
            to_char(m.internal_date AT TIME ZONE 'UTC', 'DD-Mon-YYYY HH24:MI:SS "+0000"'),
            r.size, r.envelope, r.body, r.body_structure
-    FROM imap.held b JOIN imap.message m ON m.mailbox_id = b.id
-    LEFT JOIN imap.rendition r ON r.email_id = m.email_id AND r.version = %s
-    WHERE b.user_id = %s AND b.id = %s AND m.uid BETWEEN %s AND %s
-      AND (%s::bigint[] IS NULL OR m.uid = ANY (%s::bigint[]))
+    FROM imap.message m LEFT JOIN imap.rendition r ON r.email_id = m.email_id AND r.version = %s
+    WHERE m.mailbox_id = (SELECT b.id FROM imap.held b WHERE b.user_id = %s AND b.id = %s)
+      AND m.uid BETWEEN %s AND %s AND (%s::bigint[] IS NULL OR m.uid = ANY (%s::bigint[]))
     ORDER BY m.uid
 """
 
 HEADERS = """
     SELECT m.uid, r.header
-    FROM imap.held b JOIN imap.message m ON m.mailbox_id = b.id
-    LEFT JOIN imap.rendition r ON r.email_id = m.email_id AND r.version = %s
-    WHERE b.user_id = %s AND b.id = %s AND m.uid BETWEEN %s AND %s
-      AND (%s::bigint[] IS NULL OR m.uid = ANY (%s::bigint[]))
+    FROM imap.message m LEFT JOIN imap.rendition r ON r.email_id = m.email_id AND r.version = %s
+    WHERE m.mailbox_id = (SELECT b.id FROM imap.held b WHERE b.user_id = %s AND b.id = %s)
+      AND m.uid BETWEEN %s AND %s AND (%s::bigint[] IS NULL OR m.uid = ANY (%s::bigint[]))
     ORDER BY m.uid
 """
 
 WEIGHTS = """
     SELECT m.uid, coalesce(octet_length(s.source), 0) + coalesce(octet_length(e.body), 0)
                   + coalesce(octet_length(e.html), 0)
-    FROM imap.held b JOIN imap.message m ON m.mailbox_id = b.id JOIN public.emails e ON e.id = m.email_id
+    FROM imap.message m JOIN public.emails e ON e.id = m.email_id
     LEFT JOIN imap.source s ON s.email_id = m.email_id
-    WHERE b.user_id = %s AND b.id = %s AND m.uid BETWEEN %s AND %s AND m.uid = ANY (%s::bigint[])
+    WHERE m.mailbox_id = (SELECT b.id FROM imap.held b WHERE b.user_id = %s AND b.id = %s)
+      AND m.uid BETWEEN %s AND %s AND m.uid = ANY (%s::bigint[])
     ORDER BY m.uid
 """
 
@@ -176,9 +177,10 @@ ROWS = """
     SELECT m.uid, e.id, coalesce(o.id, e.id), coalesce(o.owner, e.mailbox_owner), e.mailbox, e.subject,
            e.body, e.html, e.from_addr, e.to_addrs,
            imap.clamp_time(e.timestamp), imap.clamp_time(e.created_at), s.source, false
-    FROM imap.held b JOIN imap.message m ON m.mailbox_id = b.id JOIN public.emails e ON e.id = m.email_id
+    FROM imap.message m JOIN public.emails e ON e.id = m.email_id
     LEFT JOIN imap.source s ON s.email_id = m.email_id LEFT JOIN imap.origin o ON o.email_id = m.email_id
-    WHERE b.user_id = %s AND b.id = %s AND m.uid BETWEEN %s AND %s AND m.uid = ANY (%s::bigint[])
+    WHERE m.mailbox_id = (SELECT b.id FROM imap.held b WHERE b.user_id = %s AND b.id = %s)
+      AND m.uid BETWEEN %s AND %s AND m.uid = ANY (%s::bigint[])
     ORDER BY m.uid
 """
 
@@ -186,9 +188,10 @@ ROWS_WITH_ENCRYPTED = """
     SELECT m.uid, e.id, coalesce(o.id, e.id), coalesce(o.owner, e.mailbox_owner), e.mailbox, e.subject,
            e.body, e.html, e.from_addr, e.to_addrs,
            imap.clamp_time(e.timestamp), imap.clamp_time(e.created_at), s.source, coalesce(e.encrypted, false)
-    FROM imap.held b JOIN imap.message m ON m.mailbox_id = b.id JOIN public.emails e ON e.id = m.email_id
+    FROM imap.message m JOIN public.emails e ON e.id = m.email_id
     LEFT JOIN imap.source s ON s.email_id = m.email_id LEFT JOIN imap.origin o ON o.email_id = m.email_id
-    WHERE b.user_id = %s AND b.id = %s AND m.uid BETWEEN %s AND %s AND m.uid = ANY (%s::bigint[])
+    WHERE m.mailbox_id = (SELECT b.id FROM imap.held b WHERE b.user_id = %s AND b.id = %s)
+      AND m.uid BETWEEN %s AND %s AND m.uid = ANY (%s::bigint[])
     ORDER BY m.uid
 """
 
@@ -205,7 +208,8 @@ KEEP_RENDITIONS = """
          AS u (email_id, size, envelope, body, body_structure, header)
     CROSS JOIN (SELECT b.id, set_config('synchronous_commit', 'off', true)
                 FROM imap.held b WHERE b.user_id = %s AND b.id = %s OFFSET 0) b
-    WHERE EXISTS (SELECT 1 FROM imap.message m WHERE m.mailbox_id = b.id AND m.email_id = u.email_id)
+    CROSS JOIN LATERAL (
+        SELECT 1 FROM imap.message m WHERE m.email_id = u.email_id AND m.mailbox_id + 0 = b.id OFFSET 0) m
     ORDER BY u.email_id
     ON CONFLICT (email_id) DO UPDATE SET
         version = excluded.version, size = excluded.size, envelope = excluded.envelope, body = excluded.body,
@@ -215,16 +219,17 @@ KEEP_RENDITIONS = """
 
 SAVED_DATES = """
     SELECT m.uid, m.internal_date, m.saved_at
-    FROM imap.held b JOIN imap.message m ON m.mailbox_id = b.id
-    WHERE b.user_id = %s AND b.id = %s AND m.uid BETWEEN %s AND %s AND m.uid = ANY (%s::bigint[])
+    FROM imap.message m
+    WHERE m.mailbox_id = (SELECT b.id FROM imap.held b WHERE b.user_id = %s AND b.id = %s)
+      AND m.uid BETWEEN %s AND %s AND m.uid = ANY (%s::bigint[])
     ORDER BY m.uid
 """
 
 OBJECT_IDS = """
     SELECT m.uid, coalesce(o.id, m.email_id)
-    FROM imap.held b JOIN imap.message m ON m.mailbox_id = b.id
-    LEFT JOIN imap.origin o ON o.email_id = m.email_id
-    WHERE b.user_id = %s AND b.id = %s AND m.uid BETWEEN %s AND %s AND m.uid = ANY (%s::bigint[])
+    FROM imap.message m LEFT JOIN imap.origin o ON o.email_id = m.email_id
+    WHERE m.mailbox_id = (SELECT b.id FROM imap.held b WHERE b.user_id = %s AND b.id = %s)
+      AND m.uid BETWEEN %s AND %s AND m.uid = ANY (%s::bigint[])
     ORDER BY m.uid
 """
 
