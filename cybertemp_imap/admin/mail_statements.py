@@ -9,7 +9,8 @@ HIDDEN = "SELECT imap.hidden_senders(%s::text[])"
 WEIGHTS = """
     SELECT m.uid, coalesce(octet_length(s.source), 0) + coalesce(octet_length(e.body), 0)
                   + coalesce(octet_length(e.html), 0)
-    FROM imap.held b JOIN imap.message m ON m.mailbox_id = b.id JOIN public.emails e ON e.id = m.email_id
+    FROM imap.message m JOIN public.emails e ON e.id = m.email_id
     LEFT JOIN imap.source s ON s.email_id = m.email_id
-    WHERE b.user_id = %s AND b.id = %s AND m.uid > %s ORDER BY m.uid LIMIT %s
+    WHERE m.mailbox_id = (SELECT b.id FROM imap.held b WHERE b.user_id = %s AND b.id = %s) AND m.uid > %s
+    ORDER BY m.uid LIMIT %s
 """
