@@ -28,7 +28,7 @@ from bench.servers import Ours
 WRITERS = 8
 SESSIONS = 100
 ACCOUNTS = 50
-SECONDS = 8.0
+SECONDS = 12.0
 USERS = 20
 """Sessions that change mailboxes in the long run."""
 
