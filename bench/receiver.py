@@ -13,12 +13,11 @@ import statistics
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from threading import Event, Thread
-from time import monotonic, process_time, sleep
+from time import monotonic, sleep
 from typing import Any
 
 import psycopg2
 
-from bench import machine
 from bench.client import Client, Refused
 from bench.corpus import corpus
 from bench.crowd import Crowd, Member, accounts
@@ -171,11 +170,9 @@ def _fill(database: Database, addresses: Sequence[str]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Leg:
-    """One stretch of writing: batches a second, processor seconds a batch of all that takes part, and how many seconds
-    after the end sessions were up to date."""
+    """One stretch of writing: batches a second, and how many seconds after the end sessions were up to date."""
 
     rate: float
-    cost: float
     drained: float
 
 
@@ -192,9 +189,6 @@ def _compare(server: Ours, prepared: Sequence[list[bytes]]) -> dict[str, Any]:
         "without": [leg.rate * BATCH for leg in theirs],
         "ratio": statistics.median(leg.rate for leg in ours) / statistics.median(leg.rate for leg in theirs),
         "pair_ratios": [one.rate / other.rate for one, other in zip(ours, theirs, strict=True)],
-        "cost_with": [leg.cost for leg in ours],
-        "cost_without": [leg.cost for leg in theirs],
-        "cost_ratio": statistics.median(leg.cost for leg in theirs) / statistics.median(leg.cost for leg in ours),
         "drained": [leg.drained for leg in ours],
     }
 
@@ -203,23 +197,16 @@ def _leg(server: Ours, prepared: Sequence[list[bytes]], triggers: bool) -> Leg:
     database = server.database
     if not triggers:
         database.execute("ALTER TABLE public.emails DISABLE TRIGGER USER")
-    used = _used(server)
     writers = Writers(database, prepared)
     rate = writers.run(SECONDS)
     assert not writers.errors, writers.errors
     drained = settle(database)
-    cost = (_used(server) - used) / writers.committed
     # Removed with the triggers on, so that the server forgets it too: every leg begins alike.
     database.execute("ALTER TABLE public.emails ENABLE TRIGGER USER")
     database.execute("DELETE FROM public.emails WHERE created_at > now() - interval '12 hours'")
     settle(database)
     database.settle()
-    return Leg(rate, cost, drained)
-
-
-def _used(server: Ours) -> float:
-    """Return the processor time of server, database, writers and clients."""
-    return machine.processor_seconds(server.processes()) + process_time()
+    return Leg(rate, drained)
 
 
 def endure(server: Ours, say: Callable[[str], None], minutes: float) -> dict[str, Any]:
@@ -324,13 +311,13 @@ def as_text(results: dict[str, Any]) -> list[str]:
     lines = [
         f"receiver: {results['writers']} writers, batches of {BATCH} rows, {results['sessions']} sessions idle; "
         f"medians of {results['pairs']}, rows a second:",
-        f"{'':22} {'with':>7} {'without':>8} {'ratio':>6} {'by cpu':>7}   of each pair",
+        f"{'':22} {'with':>7} {'without':>8} {'ratio':>6}   of each pair",
     ]
     for title, figures in results["styles"].items():
         pairs = " ".join(f"{ratio:.2f}" for ratio in figures["pair_ratios"])
         late = max(figures["drained"])
         lines.append(
             f"{title:22} {statistics.median(figures['with']):7.0f} {statistics.median(figures['without']):8.0f} "
-            f"{figures['ratio']:6.2f} {figures['cost_ratio']:7.2f}   {pairs}; up to date after {late:.2f} s"
+            f"{figures['ratio']:6.2f}   {pairs}; up to date after {late:.2f} s"
         )
     return [*lines, f"{'':4}told {results['told']} times, {results['lost']} connections lost"]
