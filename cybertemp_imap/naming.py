@@ -24,7 +24,11 @@ DELIMITER = "/"
 INBOX = "INBOX"
 ACCOUNT_PREFIX = "account:"
 LIMITED_PREFIX = "limited:"
-_IMPOSSIBLE = re.compile("[%*\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+UNPRINTABLE = "\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff"
+"""What no name may hold, on the wire as in the database, for a class of a regular expression: controls, line and
+paragraph separators (RFC 6855 section 3), lone surrogates."""
+
+_IMPOSSIBLE = re.compile(f"[%*{UNPRINTABLE}]")
 MAX_NAME = 1000
 """Octets of UTF-8 in a mailbox name."""
 
@@ -80,7 +84,7 @@ def is_name_of(user_id: UUID, owner: str, folder: str) -> bool:
 
 
 def is_possible(name: str) -> bool:
-    """Tell whether a name can be a mailbox: no empty level, no wildcard, no control character, not too long."""
+    """Tell whether a name can be a mailbox: no empty level, no wildcard, nothing unprintable, not too long."""
     if not name or len(name.encode("utf-8", "surrogatepass")) > MAX_NAME:
         return False
     if "" in name.split(DELIMITER):

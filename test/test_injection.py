@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -62,6 +62,7 @@ class RowTests(SynchronousTestCase):
 
     @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
     @given(st.lists(ROWS, min_size=1, max_size=3), st.booleans())
+    @example([{"folder": "a\u2028b"}, {"folder": "\u2029"}], False)
     def test_rows(self, rows: list[dict[str, Any]], rev2: bool) -> None:
         """Every mailbox can be listed, counted, opened, read and searched, and each response is one."""
         wire = Wire()

@@ -5,7 +5,9 @@ from __future__ import annotations
 import binascii
 import re
 
-_FORBIDDEN = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+from cybertemp_imap.naming import UNPRINTABLE
+
+_FORBIDDEN = re.compile(f"[{UNPRINTABLE}]")
 _SHIFTED = re.compile(rb"&([A-Za-z0-9+,]*+)-")
 _UNSHIFTED_WITHIN = re.compile("[\x20-\x7e]")
 _TO_SHIFT = re.compile("&|[^\x20-\x7e]+")
