@@ -107,14 +107,15 @@ class ArgumentTests(SynchronousTestCase):
 
     @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
     @given(TEXTS, TEXTS.filter(lambda text: "\0" not in text))
+    @example("\n\0", "\r\n* BYE gone\r\n")
     def test_names_and_keywords(self, name: str, other: str) -> None:
         """A folder is made with a name and a keyword set with it, or both are refused; a list has no line more."""
         wire = Wire()
         wire.deliver()
-        client, watching = wire.session(MINE), wire.session(MINE)
-        for utf8 in (False, True):
-            if utf8:
-                client.ok("ENABLE UTF8=ACCEPT")
+        # One for each, since who has given too many bad commands is sent away.
+        plain, utf8, watching = wire.session(MINE), wire.session(MINE), wire.session(MINE)
+        utf8.ok("ENABLE UTF8=ACCEPT")
+        for client in (plain, utf8):
             for text in (name, other):
                 octets = text.encode("utf-8", "surrogatepass")
                 literal = b"{%d+}\r\n%b" % (len(octets), octets)
@@ -128,7 +129,7 @@ class ArgumentTests(SynchronousTestCase):
                     ),
                 ):
                     client.send(b"z " + command + b"\r\n")
-        for each in (client, watching):
+        for each in (plain, utf8, watching):
             if not each.closed:
                 each.send(b'z NOOP\r\nz LIST "" *\r\nz LSUB "" *\r\nz FETCH 1 FLAGS\r\n')
         wire.close()
