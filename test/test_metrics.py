@@ -171,14 +171,19 @@ class EndpointTests(TestCase):
 
     async def test_health_and_readiness(self) -> None:
         """A server that serves lives and is ready."""
-        while not self.vitals.store.listening:
-            await deferLater(reactor, 0.01)
+        await self.listening()
         for path, said in (("/healthz", "ok\n"), ("/readyz", "ready\n")):
             reply = await asked(self.port, path)
             self.assertEqual((reply.status, reply.text), (200, said))
 
+    async def listening(self) -> None:
+        """Wait until changes are listened to."""
+        while not self.vitals.store.listening:
+            await deferLater(reactor, 0.01)
+
     async def test_not_ready(self) -> None:
         """Whatever is missing is said, and the process lives all the same."""
+        await self.listening()
         store = self.vitals.store
         self.patch(store, "schema_versions", mock.Mock(side_effect=StoreUnavailable("away")))
         store._listener.listening = False

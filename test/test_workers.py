@@ -156,8 +156,9 @@ class LifeTests(WorkersTestCase):
             self.clients.remove(client)
             client.close()
         two.command("NOOP")
-        # The other has its sockets meanwhile: nobody has to wait for the one that is started.
-        self.client().command("NOOP")
+        # The other has its sockets meanwhile: nobody has to wait for the one that is started. But until the end of the
+        # one that was killed is noticed, its sessions count.
+        self.until(self.admitted)
         self.until(lambda: len(set(children(self.server.pid)) - set(old)) == 1)
         while len(self.clients) < LIMIT:
             self.client()
@@ -165,6 +166,15 @@ class LifeTests(WorkersTestCase):
             BlockingClient(self.server.port, USER, self.token)
         self.assertEqual(len(re.findall(r"Worker 1 was ended by signal 9 after .* s; starting", self.server.log())), 1)
         self.until(lambda: self.someone_at(1))
+
+    def admitted(self) -> bool:
+        """Log in, and tell whether that was possible."""
+        try:
+            self.client().command("NOOP")
+        except AssertionError as refused:
+            self.assertIn("[LIMIT]", str(refused))
+            return False
+        return True
 
     def someone_at(self, worker: int) -> bool:
         """Log in instead of another, and tell whether that worker serves now."""
