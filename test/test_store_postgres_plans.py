@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import closing
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, closing
 from typing import Any
 
 import psycopg2
@@ -55,12 +56,7 @@ class PlanTests(StoreContract):
 
     async def test_taken_for_small(self) -> None:
         """A few messages of a mailbox that has grown since PostgreSQL analysed it are read by reading a few rows."""
-        fixture = self.fixture
-        assert isinstance(fixture, PostgresFixture)
-        mailbox = await self.open()
-        box = (mailbox.user_id, mailbox.id)
-        with closing(psycopg2.connect(fixture.dsn)) as connection, connection.cursor() as cursor:
-            self.grow(cursor, box)
+        async with self.grown() as (cursor, box):
             uids = list(range(COUNT, COUNT + FEW))
             for name in ("WEIGHTS", "ROWS", "SAVED_DATES", "OBJECT_IDS"):
                 before = self.counted(cursor, READ)
@@ -70,12 +66,7 @@ class PlanTests(StoreContract):
 
     async def test_kept(self) -> None:
         """To keep what was computed of a few messages, a few rows are read."""
-        fixture = self.fixture
-        assert isinstance(fixture, PostgresFixture)
-        mailbox = await self.open()
-        box = (mailbox.user_id, mailbox.id)
-        with closing(psycopg2.connect(fixture.dsn)) as connection, connection.cursor() as cursor:
-            self.grow(cursor, box)
+        async with self.grown() as (cursor, box):
             cursor.execute(
                 "SELECT email_id FROM imap.message WHERE mailbox_id = %s ORDER BY uid LIMIT %s", (box[1], FEW)
             )
@@ -88,27 +79,22 @@ class PlanTests(StoreContract):
 
     async def test_whose_it_is(self) -> None:
         """Whose a mailbox is, is looked at once for all its messages at most, in every statement that reads of them."""
-        fixture = self.fixture
-        assert isinstance(fixture, PostgresFixture)
-        mailbox = await self.open()
-        box = (mailbox.user_id, mailbox.id)
-        last = COUNT // 4 + COUNT * 10
-        page = (1, *box, last - FEW, last, None, None)
-        some = (*box, last - FEW, last, list(range(last - FEW, last + 1)))
-        statements_of = {
-            "METADATA": page,
-            "HEADERS": page,
-            "UNRENDERED": (*box, 0, 1, FEW),
-            "TOTAL_SIZE": box,
-            "COUNTS": box,
-            "CHANGES": (*box, 0, 0, FEW),
-            **dict.fromkeys(("WEIGHTS", "ROWS", "ROWS_WITH_ENCRYPTED", "SAVED_DATES", "OBJECT_IDS"), some),
-        }
-        reading = [(getattr(statements, name), parameters) for name, parameters in statements_of.items()]
-        reading.append((mail_statements.WEIGHTS, (*box, 0, FEW)))
-        with closing(psycopg2.connect(fixture.dsn)) as connection, connection.cursor() as cursor:
+        async with self.grown() as (cursor, box):
             cursor.execute("SET track_functions = 'all'")
-            self.grow(cursor, box)
+            last = COUNT // 4 + COUNT * 10
+            page = (1, *box, last - FEW, last, None, None)
+            some = (*box, last - FEW, last, list(range(last - FEW, last + 1)))
+            statements_of = {
+                "METADATA": page,
+                "HEADERS": page,
+                "UNRENDERED": (*box, 0, 1, FEW),
+                "TOTAL_SIZE": box,
+                "COUNTS": box,
+                "CHANGES": (*box, 0, 0, FEW),
+                **dict.fromkeys(("WEIGHTS", "ROWS", "ROWS_WITH_ENCRYPTED", "SAVED_DATES", "OBJECT_IDS"), some),
+            }
+            reading = [(getattr(statements, name), parameters) for name, parameters in statements_of.items()]
+            reading.append((mail_statements.WEIGHTS, (*box, 0, FEW)))
             for _ in range(2):
                 for statement, parameters in reading:
                     before = self.counted(cursor, ASKED)
@@ -119,13 +105,8 @@ class PlanTests(StoreContract):
 
     async def test_all_of_it(self) -> None:
         """All of a mailbox that has grown since PostgreSQL analysed it is read, in pages, by reading each row once."""
-        fixture = self.fixture
-        assert isinstance(fixture, PostgresFixture)
-        mailbox = await self.open()
-        box = (mailbox.user_id, mailbox.id)
         found: list[int] = []
-        with closing(psycopg2.connect(fixture.dsn)) as connection, connection.cursor() as cursor:
-            self.grow(cursor, box)
+        async with self.grown() as (cursor, box):
             before = self.counted(cursor, READ)
             while len(found) % PAGE == 0:
                 cursor.execute(statements.STATES, (*box, found[-1] if found else 0, PAGE))
@@ -134,13 +115,20 @@ class PlanTests(StoreContract):
         self.assertEqual(found, list(range(1, COUNT // 4 + COUNT * 10 + 1)))
         self.assertLess(read, 2 * len(found))
 
-    def grow(self, cursor: Any, box: tuple[Any, int]) -> None:
-        """Fill a mailbox, have PostgreSQL analyse it, and fill it with far more."""
-        for count, analyse in ((COUNT // 4, True), (COUNT * 10, False)):
-            cursor.execute(_FILL, (MINE, count))
-            cursor.execute("SELECT * FROM imap.refresh(%s, %s)", box)
-            if analyse:
-                cursor.execute("ANALYZE")
+    @asynccontextmanager
+    async def grown(self) -> AsyncIterator[tuple[Any, tuple[Any, int]]]:
+        """Fill a mailbox, have PostgreSQL analyse it, and fill it with far more, in a transaction; give its cursor."""
+        fixture = self.fixture
+        assert isinstance(fixture, PostgresFixture)
+        mailbox = await self.open()
+        box = (mailbox.user_id, mailbox.id)
+        with closing(psycopg2.connect(fixture.dsn)) as connection, connection.cursor() as cursor:
+            for count, analyse in ((COUNT // 4, True), (COUNT * 10, False)):
+                cursor.execute(_FILL, (MINE, count))
+                cursor.execute("SELECT * FROM imap.refresh(%s, %s)", box)
+                if analyse:
+                    cursor.execute("ANALYZE")
+            yield cursor, box
 
     def counted(self, cursor: Any, statement: str) -> int:
         """Return what the transaction has counted so far."""
